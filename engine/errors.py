@@ -1,0 +1,83 @@
+"""Every error that Rankscope raises on purpose.
+
+    RankscopeError
+    ├── UsageError              a command or an argument that makes no sense
+    ├── SettingsError           a settings file, variable or ``--set`` that cannot be used
+    ├── SourceError             a corpus, query set or judgments file that cannot be read
+    ├── MissingExtraError       an optional dependency that is not installed
+    ├── StoreError              the index, or the engine that holds it
+    │   ├── IndexNotFoundError  nothing there
+    │   ├── IndexDamagedError   there, but not a Rankscope index of this format, or incomplete
+    │   ├── IndexLockedError    another process writes to it
+    │   └── IndexMismatchError  built with another embedder, template or analyser than asked for
+    ├── EmbedderError           a text that could not be turned into a vector
+    ├── RerankerError           a reranker that could not score
+    └── ExpectationError        an expectation or a gate that was not met
+
+Each carries one sentence for the user (``message``: what, and where), one way out (``hint``), and the pipeline's
+``stage`` where it arose. The exit code of each class is in ``console.exit_codes``.
+"""
+
+from __future__ import annotations
+
+
+class RankscopeError(Exception):
+    """Base of the tree. ``str(error)`` is the message; the hint is shown on a line of its own."""
+
+    def __init__(self, message: str, *, hint: str = "", stage: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.stage = stage
+
+
+class UsageError(RankscopeError):
+    """A command or an argument that makes no sense."""
+
+
+class SettingsError(RankscopeError):
+    """A settings value that cannot be used; ``path`` is its dotted name (``rerank.top_n``), or empty."""
+
+    def __init__(self, message: str, *, path: str = "", hint: str = "", stage: str = "") -> None:
+        super().__init__(message, hint=hint, stage=stage)
+        self.path = path
+
+
+class SourceError(RankscopeError):
+    """A corpus, query set or judgments file that cannot be read."""
+
+
+class MissingExtraError(RankscopeError):
+    """An optional dependency that is not installed; the hint is the line that installs it."""
+
+
+class StoreError(RankscopeError):
+    """The index, or the engine that holds it, cannot answer."""
+
+
+class IndexNotFoundError(StoreError):
+    """There is no index at the place that was named."""
+
+
+class IndexDamagedError(StoreError):
+    """The folder is not a Rankscope index of this format, or part of it is missing."""
+
+
+class IndexLockedError(StoreError):
+    """Another process writes to the index."""
+
+
+class IndexMismatchError(StoreError):
+    """The index was built with another embedder, text template or analyser; the hint is the rebuild command."""
+
+
+class EmbedderError(RankscopeError):
+    """A text could not be turned into a vector."""
+
+
+class RerankerError(RankscopeError):
+    """A reranker could not score."""
+
+
+class ExpectationError(RankscopeError):
+    """An expectation of a script, or a gate, was not met."""

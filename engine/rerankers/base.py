@@ -1,0 +1,49 @@
+"""What every reranker offers: scores for consecutive windows of the fused order, streamed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from engine.records import BoolArray, Document, FloatArray, IntArray, RerankerInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RerankDocument:
+    """A document to score. ``text`` is the filled template, already cut; ``cosine`` and ``features`` serve ``term``."""
+
+    document: Document
+    text: str
+    cosine: float = float("nan")
+    features: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RerankBatch:
+    """Scores of documents ``start … start + len(scores)`` of the request; NaN where unanswered."""
+
+    start: int
+    scores: FloatArray
+    tokens: IntArray | None = None
+    truncated: BoolArray | None = None
+
+    @classmethod
+    def of(cls, start: int, scores: list[float]) -> RerankBatch:
+        return cls(start, np.asarray(scores, dtype=np.float64))
+
+
+class Reranker(Protocol):
+    """Scores documents against a query. Raises ``RerankerError``; closing the iterator cancels the rest."""
+
+    @property
+    def info(self) -> RerankerInfo: ...
+
+    @property
+    def window(self) -> int:
+        """Documents per batch."""
+        ...
+
+    def rerank(self, query: str, documents: list[RerankDocument]) -> AsyncIterator[RerankBatch]: ...

@@ -1,0 +1,1 @@
+"""Typed settings: schema, ranges, loading with provenance, saving in place."""

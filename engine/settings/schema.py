@@ -1,0 +1,116 @@
+"""The settings as typed records: one struct per TOML table, defaults as in a new file.
+
+Decoding is strict (unknown keys and wrong types are errors); ranges are in ``engine.settings.knobs``; where a value
+came from is kept by ``engine.settings.load``. An instance is a value: the console changes a knob with
+``knobs.replace``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from engine.records import FieldValue
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every TOML table."""
+
+
+class StoreSettings(Table, frozen=True):
+    kind: str = "embedded"
+    path: str = "index"
+    """Folder of the embedded index, relative to the settings file."""
+
+
+class LexicalLeg(Table, frozen=True):
+    kind: Literal["lexical"] = "lexical"
+    fields: dict[str, float] = msgspec.field(default_factory=lambda: {"title": 1.0, "text": 1.0})
+    """Field → boost; the fields' scores add up."""
+    analyzer: str = "english"
+    analyzers: dict[str, str] = {}
+    """Field → analyser where it differs from ``analyzer``."""
+    k1: float = 1.2
+    b: float = 0.75
+    minimum_should_match: str = "0%"
+    synonyms: str = ""
+    top_k: int = 1024
+
+
+class DenseLeg(Table, frozen=True):
+    kind: Literal["dense"] = "dense"
+    embedder: str = "static"
+    text: str = "{title}\n{text}"
+    """Template over stored fields of what is embedded (index-time)."""
+    top_k: int = 1024
+    similarity_threshold: float = 0.0
+
+
+LegSettings = LexicalLeg | DenseLeg
+
+
+class FeatureSettings(Table, frozen=True):
+    field: str
+    scale: float = 1.0
+    weight: float = 0.0
+
+
+class FusionSettings(Table, frozen=True):
+    combiner: str = "convex"
+    normalizer: str = "theoretical-min-max"
+    rank_constant: int = 60
+
+
+class RerankSettings(Table, frozen=True):
+    enabled: bool = True
+    provider: str = "term"
+    model: str = ""
+    base_url: str = ""
+    api_key: str = ""
+    dtype: str = "auto"
+    device: str = "auto"
+    instruction: str = ""
+    text: str = "{title}\n{text}"
+    max_chars: int = 0
+    max_tokens: int = 0
+    top_n: int = 50
+    blend: str = "auto"
+    weight: float = 0.3
+    vector_weight: float = 0.3
+    normalizer: str = "min-max"
+    rank_constant: int = 60
+    auto: bool = True
+    required: bool = False
+    fallback: Literal["none", "term"] = "none"
+    quirks: list[str] = []
+    """RAGFlow behaviours to reproduce in provider ``term`` (names in ``engine.rerankers.term``)."""
+
+
+class CutSettings(Table, frozen=True):
+    threshold: float = 0.0
+    offset: int = 0
+    top_k: int = 10
+    group: str = ""
+    """Stored field of which each value may stand in the results once."""
+
+
+class BudgetSettings(Table, frozen=True):
+    leg_ms: int = 10_000
+    rerank_ms: int = 30_000
+    query_ms: int = 60_000
+
+
+class Settings(Table, frozen=True):
+    store: StoreSettings = StoreSettings()
+    legs: dict[str, LegSettings] = msgspec.field(
+        default_factory=lambda: {"lexical": LexicalLeg(), "dense": DenseLeg()},
+    )
+    weights: dict[str, float] = msgspec.field(default_factory=lambda: {"lexical": 0.3, "dense": 0.7})
+    features: dict[str, FeatureSettings] = {}
+    fusion: FusionSettings = FusionSettings()
+    rerank: RerankSettings = RerankSettings()
+    filter: dict[str, FieldValue] = {}
+    """Field → value, or a list of which one must match."""
+    cut: CutSettings = CutSettings()
+    budget: BudgetSettings = BudgetSettings()

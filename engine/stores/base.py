@@ -1,0 +1,135 @@
+"""What every store offers: legs, completion of missing leg scores, texts, and what it knows about a query.
+
+A store answers with ids and numbers; texts come by ``fetch`` alone. Scores are raw, of the kind and with the factor
+that ``legs`` declares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.analysis.query import Query
+from engine.records import Analysis, Document, FieldValue, FloatArray, IntArray, ScoreKind
+from engine.settings.schema import DenseLeg, LexicalLeg
+
+Filter = Mapping[str, FieldValue]
+"""Field → value, or a list of values of which one must match; all fields must hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegRequest:
+    """One leg of one query. ``vector`` is float32[d] for dense legs; ``filter`` and the query's phrases and
+    exclusions restrict every leg. With ``group`` only the best document of each value of that field is returned."""
+
+    name: str
+    settings: LexicalLeg | DenseLeg
+    query: Query
+    filter: Filter = field(default_factory=dict)
+    vector: npt.NDArray[np.float32] | None = None
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LegHits:
+    """A leg's answer, best first, equal scores in index order.
+
+    rows          int64[k] the store's own handles, aligned with ids; stable within a generation of the index
+    scores        float64[k]
+    field_names, field_scores  the per-field parts, float64[k, fields]; empty for legs without fields
+    total         documents that match, beyond top_k as well
+    """
+
+    ids: tuple[str, ...]
+    rows: IntArray
+    scores: FloatArray
+    total: int
+    field_names: tuple[str, ...] = ()
+    field_scores: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A matched span of a field's text, in characters; ``term`` is the analysed query term."""
+
+    field: str
+    start: int
+    end: int
+    term: str
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCount:
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What a store says of itself, for the status line and for refusing settings that do not fit.
+
+    live_knobs     the lexical knobs that can be turned without a request (``k1``, ``b``, ``boosts``)
+    frozen_reason  why the others cannot, for the greyed slider
+    """
+
+    kind: str
+    name: str
+    documents: int
+    generation: int
+    text_fields: tuple[str, ...]
+    keyword_fields: tuple[str, ...]
+    numeric_fields: tuple[str, ...]
+    analyzers: Mapping[str, str]
+    embedder: str
+    dimension: int
+    similarity: ScoreKind
+    bm25_factor: float = 1.0
+    live_knobs: frozenset[str] = frozenset()
+    frozen_reason: str = ""
+
+
+class Store(Protocol):
+    """A search engine as the pipeline sees it. Methods raise ``StoreError``; cancellation is honoured at awaits."""
+
+    @property
+    def info(self) -> StoreInfo: ...
+
+    async def analyze(self, query: Query, leg: LexicalLeg) -> Analysis:
+        """The query's terms per field with df and idf."""
+        ...
+
+    async def search_leg(self, request: LegRequest) -> LegHits: ...
+
+    async def complete(self, request: LegRequest, ids: Sequence[str]) -> LegHits:
+        """The leg's scores for given documents, in the order asked, NaN where it has none (no vector)."""
+        ...
+
+    async def feature_values(self, fields: Sequence[str], ids: Sequence[str]) -> FloatArray:
+        """float64[len(ids), len(fields)]; NaN where a document lacks the field."""
+        ...
+
+    async def group_values(self, field: str, ids: Sequence[str]) -> list[str]:
+        """The field's value per document, '' where it has none."""
+        ...
+
+    async def facets(self, request: LegRequest, fields: Sequence[str], size: int = 10) -> dict[str, list[FacetCount]]:
+        """Counts over every document that the leg matches, most frequent first."""
+        ...
+
+    async def fetch(self, ids: Sequence[str]) -> list[Document]:
+        """Stored fields, in the order asked; a document that is gone is an empty one."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class LiveStore(Store, Protocol):
+    """A store near enough to answer within a frame: k1, b and boosts are live through these."""
+
+    def search_leg_now(self, request: LegRequest) -> LegHits: ...
+
+    def complete_now(self, request: LegRequest, ids: Sequence[str]) -> LegHits: ...

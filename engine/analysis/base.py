@@ -1,0 +1,28 @@
+"""What an analyser is: text in, tokens with positions and character offsets out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+
+class Token(NamedTuple):
+    """``position`` counts words from 0 and skips removed stop words; ``start`` and ``end`` are characters of the text."""
+
+    text: str
+    position: int
+    start: int
+    end: int
+
+
+class Analyzer(Protocol):
+    """Pure and thread-safe: one instance per name, made by ``engine.analysis.analyzers.get``."""
+
+    @property
+    def name(self) -> str: ...
+
+    def tokens(self, text: str) -> Iterator[Token]: ...
+
+    def terms(self, text: str) -> list[str]:
+        """The token texts alone, in order: the fast path of indexing."""
+        ...

@@ -13,11 +13,11 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from engine.settings.schema import FieldValue as FieldValue
+
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
-
-FieldValue = str | int | float | bool | list[str] | None
 
 
 class ScoreKind(StrEnum):

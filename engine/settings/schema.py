@@ -1,8 +1,8 @@
 """The settings as typed records: one struct per TOML table, defaults as in a new file.
 
-Decoding is strict (unknown keys and wrong types are errors); ranges are in ``engine.settings.knobs``; where a value
-came from is kept by ``engine.settings.load``. An instance is a value: the console changes a knob with
-``knobs.replace``.
+Decoding is strict (unknown keys and wrong types are errors); what every key means and its range are in
+``engine.settings.table``; where a value came from is kept by ``engine.settings.load``. An instance is a value: the
+console changes a knob with ``knobs.replace``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from engine.records import FieldValue
+FieldValue = str | int | float | bool | list[str] | None
+"""What a stored field, or a filter on one, can hold. Here and not in ``engine.records``, which needs numpy."""
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -65,6 +65,10 @@ class DropRule(StrEnum):
     GROUP = "group"
 
 
+DROP_RULES: tuple[DropRule | None, ...] = (None, *DropRule)
+"""What the codes of ``Ranking.dropped`` mean: 0 is "not dropped"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """Stored fields of one document, as the source gave them; text is data and may hold anything."""
@@ -217,12 +221,12 @@ class Ranking:
     score             float64[n], the final score of DESIGN §3 (rerank.score, the blend's value, or the fused score)
     fused_score       float64[n], NaN where not ranked
     leg_weight        float64[legs], effective: divided by the sum of the configured weights above 0
-    normalized        float64[n, legs], NaN where absent
-    contribution      float64[n, legs], 0 where absent
+    normalized        float64[n, legs], NaN where the normaliser or combiner counted no score, or the row is not ranked
+    contribution      float64[n, legs], weight × normalised (comb-mnz: × m); where absent, weight × the floor, mostly 0
     feature_contribution  float64[n, f]
     rerank_score      float64[n] in 0…1, NaN where unscored
     blend_fused, blend_rerank  float64[n], the two parts of the blend, NaN where it has none
-    dropped           object[n] of DropRule or None
+    dropped           int8[n], indices into DROP_RULES; see ``drop_rule``
     warnings          sentences for the user
     """
 
@@ -240,8 +244,12 @@ class Ranking:
     rerank_score: FloatArray
     blend_fused: FloatArray
     blend_rerank: FloatArray
-    dropped: tuple[DropRule | None, ...]
+    dropped: npt.NDArray[np.int8]
     warnings: tuple[str, ...] = ()
+
+    def drop_rule(self, row: int) -> DropRule | None:
+        """The rule that kept pool row ``row`` out of the results, None for a result."""
+        return DROP_RULES[self.dropped[row]]
 
 
 @dataclass(frozen=True, slots=True)

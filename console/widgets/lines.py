@@ -1,0 +1,173 @@
+"""What the line-painted widgets share: rows exact in width, bars in eighths of a cell, the palette of the theme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.theme import Theme
+from textual.widget import Widget
+
+from console.palette import Palette, palette_of
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def width_of(text: str) -> int:
+    """Cells that the text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def fit(text: str, width: int) -> str:
+    """The text in at most ``width`` cells, its end replaced by … where it is longer."""
+    if width_of(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+
+
+def pad(text: str, width: int) -> str:
+    """The text in exactly ``width`` cells."""
+    text = fit(text, width)
+    return text + " " * (width - width_of(text))
+
+
+def bar(cells: float) -> str:
+    """A bar from the left, ``cells`` long in eighths of a cell; anything above 0 is seen."""
+    eighths = max(round(cells * 8), 1 if cells > 0 else 0)
+    return "█" * (eighths // 8) + (EIGHTHS[eighths % 8] if eighths % 8 else "")
+
+
+class Row:
+    """One line under construction: texts are cut at the width, ``strip`` fills what is left."""
+
+    __slots__ = ("left", "segments", "width")
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.left = width
+        self.segments: list[Segment] = []
+
+    def add(self, text: str, style: Style | None = None) -> Row:
+        """The row with the text at its end."""
+        text = fit(text, self.left)
+        if text:
+            self.segments.append(Segment(text, style))
+            self.left -= width_of(text)
+        return self
+
+    def right(self, text: str, style: Style | None = None) -> Row:
+        """The row with the text at its right edge, where there is room for it."""
+        gap = self.left - width_of(text)
+        return self.add(" " * gap).add(text, style) if gap >= 0 else self
+
+    def strip(self, ground: Style | None = None) -> Strip:
+        """The finished line; ``ground`` is laid under every segment and the rest of the row."""
+        self.add(" " * self.left)
+        segments = [Segment(s.text, ground + s.style if s.style else ground) for s in self.segments] if ground else None
+        return Strip(segments or self.segments, self.width)
+
+
+def wrap(text: str, width: int) -> list[tuple[int, int]]:
+    """Where the lines of the text begin and end (characters) when broken at spaces to at most ``width`` cells.
+
+    Newlines break as well. A word longer than the line is cut.
+    """
+    lines: list[tuple[int, int]] = []
+    start = 0
+    for paragraph in text.split("\n"):
+        lines.extend((start + a, start + b) for a, b in _wrap_paragraph(paragraph, max(width, 1)))
+        start += len(paragraph) + 1
+    return lines
+
+
+def _wrap_paragraph(text: str, width: int) -> list[tuple[int, int]]:
+    if len(text) <= width and width_of(text) <= width:
+        return [(0, len(text))]
+    wide = not text.isascii()
+    lines: list[tuple[int, int]] = []
+    start = used = 0
+    space = -1
+    for at, character in enumerate(text):
+        cells = cell_len(character) if wide else 1
+        if used + cells > width:
+            end = space if space > start else at
+            lines.append((start, end))
+            start = end + 1 if space > start or character == " " else end
+            used = width_of(text[start:at])
+            space = -1
+        if character == " ":
+            space = at
+        if at >= start:
+            used += cells
+    if start < len(text):
+        lines.append((start, len(text)))
+    return lines
+
+
+class Painted(Widget):
+    """A widget that paints whole lines itself; ``palette`` is resolved once per theme."""
+
+    _resolved: tuple[Theme, Palette] | None = None
+
+    @property
+    def palette(self) -> Palette:
+        theme = self.app.current_theme
+        if self._resolved is None or self._resolved[0] is not theme:
+            self._resolved = (theme, palette_of(theme))
+        return self._resolved[1]
+
+
+class LinesWidget(Painted):
+    """A widget whose lines are built whole from its view, on the first paint after ``repaint``."""
+
+    _built: tuple[int, Theme, Sequence[Strip]] | None = None
+
+    def lines(self, width: int) -> Sequence[Strip]:
+        """The lines of the present view, each exactly ``width`` wide."""
+        raise NotImplementedError
+
+    def repaint(self) -> None:
+        """Forgets the lines and asks for one frame."""
+        self._built = None
+        self.refresh()
+
+    def built(self, width: int) -> Sequence[Strip]:
+        theme = self.app.current_theme
+        if self._built is None or self._built[:2] != (width, theme):
+            self._built = (width, theme, self.lines(width))
+        return self._built[2]
+
+    def render_line(self, y: int) -> Strip:
+        width = self.content_size.width
+        lines = self.built(width)
+        return lines[y] if y < len(lines) else Strip.blank(width)
+
+
+class ScrolledLines(LinesWidget, ScrollView):
+    """The same, taller than its room."""
+
+    def repaint(self) -> None:
+        self._built = None
+        self._measure()
+        self.refresh()
+
+    def on_resize(self) -> None:
+        self._measure()
+
+    def _measure(self) -> None:
+        width = self.scrollable_content_region.width
+        if width and self.is_attached:
+            size = Size(width, len(self.built(width)))
+            if size != self.virtual_size:
+                self.virtual_size = size
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        lines = self.built(width)
+        y += int(self.scroll_offset.y)
+        return lines[y] if y < len(lines) else Strip.blank(width)

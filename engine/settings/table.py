@@ -1,0 +1,143 @@
+"""The table of every settings key: what it means, its range or choices, and how a slider moves it.
+
+One row per key, named by pattern: ``*`` stands for any name, ``<lexical>`` for a leg of that kind. The range check at
+loading, the console's sliders, the JSON schema, the template of ``config init`` and the notes of ``config show`` are
+all made from these rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NORMALIZERS = ("theoretical-min-max", "min-max", "z-score", "max", "rank", "atan", "identity")
+COMBINERS = ("convex", "rrf", "comb-sum", "comb-mnz", "borda", "ragflow")
+BLENDS = ("auto", "replace", "weighted", "rank-fusion", "ragflow")
+DTYPES = ("auto", "fp32", "bf16", "fp16", "int8")
+
+MAX_TOP = 2048
+MAX_MS = 600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One settings key.
+
+    help                one sentence
+    label               short name on a slider; empty: the last part of the path
+    minimum, maximum    the range, both ends included; None: open
+    step, slider        a slider's step and its upper end (0: the maximum)
+    choices             the values there are, for keys with a fixed set
+    unit                of a number, as shown
+    live                can be changed without asking the engine again
+    needs               which of ``StoreInfo.live_knobs`` the store must have for that; '' for none
+    log                 the slider moves by factors
+    secret              never shown unless it is a reference such as ``env:NAME``
+    file                a path, relative to the settings file
+    """
+
+    help: str
+    label: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float = 0
+    slider: float = 0
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    live: bool = False
+    needs: str = ""
+    log: bool = False
+    secret: bool = False
+    file: bool = False
+
+    @property
+    def range_text(self) -> str:
+        """The range or the choices in words: ``1 to 2048``, ``at least 0``, ``one of convex, rrf``; '' for neither."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.minimum is not None and self.maximum is not None:
+            return f"{self.minimum:g} to {self.maximum:.7g}"
+        return f"at least {self.minimum:g}" if self.minimum is not None else ""
+
+
+_LEG_TOP_K = Knob("Candidates that the leg returns.", "top k", 1, MAX_TOP, 1, unit="documents", log=True)
+_RANK_CONSTANT = Knob(
+    "k of reciprocal rank fusion; higher flattens the ranks.", "rank k", 1, 1000, 1, live=True, log=True
+)
+
+
+def _budget(what: str) -> Knob:
+    return Knob(f"Longest time for {what}.", minimum=1, maximum=MAX_MS, step=100, unit="ms", log=True)
+
+
+KNOBS: dict[str, Knob] = {
+    "store.kind": Knob("The search engine: embedded is Rankscope's own index in a folder."),
+    "store.path": Knob("Folder of the embedded index, relative to this file.", file=True),
+    "legs.<lexical>.kind": Knob("What the leg does; default: its name.", choices=("lexical", "dense")),
+    "legs.<lexical>.fields": Knob("The fields searched, each with its boost; their scores add up."),
+    "legs.<lexical>.fields.*": Knob(
+        "Boost of the field inside the leg.", minimum=0, maximum=10, step=0.1, live=True, needs="boosts"
+    ),
+    "legs.<lexical>.analyzer": Knob("How text becomes terms; fixed when the index is built, and taken from it."),
+    "legs.<lexical>.analyzers": Knob("The analyzer of fields that have another one."),
+    "legs.<lexical>.analyzers.*": Knob("The field's analyzer."),
+    "legs.<lexical>.k1": Knob(
+        "BM25: how slowly repeated terms saturate.", minimum=0, maximum=3, step=0.1, live=True, needs="k1"
+    ),
+    "legs.<lexical>.b": Knob("BM25: how much long fields lose.", minimum=0, maximum=1, step=0.05, live=True, needs="b"),
+    "legs.<lexical>.minimum_should_match": Knob("How many of the query's terms a document must have: 2, 75%, -1."),
+    "legs.<lexical>.synonyms": Knob("File of synonyms, relative to this file; an expansion weighs 0.25.", file=True),
+    "legs.<lexical>.top_k": _LEG_TOP_K,
+    "legs.<dense>.kind": Knob("What the leg does; default: its name.", choices=("lexical", "dense")),
+    "legs.<dense>.embedder": Knob("What turns text into vectors; fixed when the index is built."),
+    "legs.<dense>.text": Knob("Template of the text that is embedded; fixed when the index is built."),
+    "legs.<dense>.top_k": _LEG_TOP_K,
+    "legs.<dense>.similarity_threshold": Knob(
+        "Least cosine that counts; 0 is off.", "similarity", 0, 1, 0.05, live=True
+    ),
+    "weights": Knob("One weight per leg; only their ratio matters, and a leg at 0 is not run."),
+    "weights.*": Knob("The leg's share of the fused score.", minimum=0, step=0.05, slider=1, live=True),
+    "features.*.field": Knob("The numeric field added to the fused score."),
+    "features.*.scale": Knob("What the field's value is multiplied by."),
+    "features.*.weight": Knob(
+        "Weight of the scaled value; below 0 it pushes down.", minimum=-100, maximum=100, step=0.05, slider=1, live=True
+    ),
+    "fusion.combiner": Knob("How the legs' scores become one.", choices=COMBINERS, live=True),
+    "fusion.normalizer": Knob("How a leg's raw scores come onto one scale.", choices=NORMALIZERS, live=True),
+    "fusion.rank_constant": _RANK_CONSTANT,
+    "rerank.enabled": Knob("Whether the first of the fused list are reranked.", "rerank", live=True),
+    "rerank.provider": Knob("Who scores: term needs no model."),
+    "rerank.model": Knob("The model's name as the provider knows it."),
+    "rerank.base_url": Knob("The provider's address; empty: its own."),
+    "rerank.api_key": Knob("env:NAME, file:PATH or keyring:NAME; empty: the provider's own variable.", secret=True),
+    "rerank.dtype": Knob("Number format of a local model.", choices=DTYPES),
+    "rerank.device": Knob("Where a local model runs: auto, cpu, cuda, cuda:1, mps."),
+    "rerank.instruction": Knob("The task in words, for models that take one."),
+    "rerank.text": Knob("Template of the text that is scored."),
+    "rerank.max_chars": Knob("Cut of that text; 0 is off.", minimum=0, maximum=1_000_000, step=100, unit="characters"),
+    "rerank.max_tokens": Knob("Cut of that text; 0 is off.", minimum=0, maximum=131_072, step=64, unit="tokens"),
+    "rerank.top_n": Knob(
+        "How many of the fused list are reranked.", "top n", 1, MAX_TOP, 1, unit="documents", live=True, log=True
+    ),
+    "rerank.blend": Knob("What the rerank score does to the order.", choices=BLENDS, live=True),
+    "rerank.weight": Knob("Share of the rerank score in a blend.", "blend", 0, 1, 0.05, live=True),
+    "rerank.vector_weight": Knob(
+        "Share of the vector inside provider term.", "term vector", minimum=0, maximum=1, step=0.05, live=True
+    ),
+    "rerank.normalizer": Knob(
+        "Scale of both scores in the blend weighted.", "blend scale", choices=NORMALIZERS, live=True
+    ),
+    "rerank.rank_constant": _RANK_CONSTANT,
+    "rerank.auto": Knob("Whether newcomers to the first N are scored once a slider rests.", live=True),
+    "rerank.required": Knob("Whether a reranker that fails is an error (exit code 4)."),
+    "rerank.fallback": Knob("What takes over from a reranker that fails.", choices=("none", "term")),
+    "rerank.quirks": Knob("RAGFlow behaviours to reproduce in provider term."),
+    "filter": Knob("Stored field and the value it must have, or a list of which it must have one."),
+    "filter.*": Knob("The value, or values, that the field must have."),
+    "cut.threshold": Knob("Least score that stays; 0 is off.", minimum=0, maximum=1, step=0.01, live=True),
+    "cut.offset": Knob("Results skipped at the top.", minimum=0, maximum=MAX_TOP, step=1, live=True),
+    "cut.top_k": Knob("Results shown.", "results", 1, MAX_TOP, 1, live=True, log=True),
+    "cut.group": Knob("Stored field of which each value may stand in the results once."),
+    "budget.leg_ms": _budget("one leg"),
+    "budget.rerank_ms": _budget("reranking"),
+    "budget.query_ms": _budget("a whole query; longer than each stage's"),
+}

@@ -34,7 +34,7 @@ class Trace:
     pool: CandidatePool
     rerank: RerankScores
     ranking: Ranking
-    analysis: Analysis = Analysis()
+    analysis: Analysis = field(default_factory=Analysis)
     stages: tuple[StageReport, ...] = ()
     totals: Mapping[str, int] = field(default_factory=dict)
     reranker: RerankerInfo | None = None

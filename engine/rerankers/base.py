@@ -23,12 +23,16 @@ class RerankDocument:
 
 @dataclass(frozen=True, slots=True)
 class RerankBatch:
-    """Scores of documents ``start … start + len(scores)`` of the request; NaN where unanswered."""
+    """Scores of documents ``start … start + len(scores)`` of the request; NaN where unanswered.
+
+    ``token_similarity`` is the part of the score that provider ``term`` reports, so that its weights stay live.
+    """
 
     start: int
     scores: FloatArray
     tokens: IntArray | None = None
     truncated: BoolArray | None = None
+    token_similarity: FloatArray | None = None
 
     @classmethod
     def of(cls, start: int, scores: list[float]) -> RerankBatch:
@@ -44,6 +48,11 @@ class Reranker(Protocol):
     @property
     def window(self) -> int:
         """Documents per batch."""
+        ...
+
+    @property
+    def cacheable(self) -> bool:
+        """A score depends on query, document and model alone, and costs more than looking it up."""
         ...
 
     def rerank(self, query: str, documents: list[RerankDocument]) -> AsyncIterator[RerankBatch]: ...

@@ -1,0 +1,113 @@
+"""The rerank stage of one search: who is asked for which documents, and how far it came."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.records import CandidatePool, Outcome, RanOn, Status
+from engine.rerankers.ledger import TERM, UNSCORED
+from engine.rerankers.stage import RerankStage
+from engine.settings.schema import DenseLeg, RerankSettings, Settings
+from engine.stages import StageRecorder, failure
+from engine.trace import RerankProgress
+
+if TYPE_CHECKING:
+    from engine.search import Search
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One reranker over the first N of the fused list. ``instead_of`` is the failure it stands in for."""
+
+    search: Search
+    settings: Settings
+    rerank: RerankSettings
+    pool: CandidatePool
+    ids: list[str]
+    recorder: StageRecorder
+    instead_of: Outcome | None = None
+
+    async def run(self) -> Outcome:
+        """Score what is unknown; the stage's outcome is reported and returned."""
+        search, recorder = self.search, self.recorder
+        todo = search.ledger.unknown(self.rerank, self.ids)
+        if not todo and self.instead_of is None and (before := search.stage("rerank")) is not None:
+            return before.outcome
+        start, budget = recorder.started("rerank"), recorder.budget_ms(self.settings.budget.rerank_ms)
+        outcome = Outcome()
+        try:
+            async with asyncio.timeout(budget / 1e3):
+                await self._score(todo)
+        except asyncio.CancelledError:
+            outcome = Outcome(Status.CANCELLED, reason="cancelled", text="cancelled")
+            raise
+        except Exception as error:
+            outcome = failure(error, budget)
+            log.warning("rerank with %s failed: %s", self.rerank.provider, outcome.text, exc_info=error)
+        finally:
+            outcome = self._account(outcome)
+            recorder.finished("rerank", start, RanOn.THREAD, outcome)
+        return outcome
+
+    async def _score(self, todo: list[str]) -> None:
+        search, resources = self.search, self.search.resources
+        documents = await search.fetch(todo)
+        cosines = await self._cosines(todo)
+        context = resources.rerank_context(search.analysis)
+        reranker = resources.reranker(self.rerank, context)
+        search.ledger.keep_info(self.rerank, reranker.info)
+        stage = RerankStage(self.rerank, search.query.positive, reranker, context, resources.cache)
+        known = search.ledger.known(self.rerank)
+        async with aclosing(stage.run([documents[i] for i in todo], cosines, known)) as answers:
+            async for _ in answers:
+                done, total = self._progress()
+                self.recorder.emit(RerankProgress(done, total, search.rank(self.settings)))
+        search.ledger.keep_info(self.rerank, reranker.info)
+
+    async def _cosines(self, ids: list[str]) -> list[float]:
+        """What the first dense leg gives these documents: ``term`` needs it, even where the leg's weight is 0."""
+        legs = {name: leg for name, leg in self.settings.legs.items() if isinstance(leg, DenseLeg)}
+        if self.rerank.provider != TERM or not legs:
+            return [math.nan] * len(ids)
+        name, leg = next(iter(legs.items()))
+        if name in self.pool.leg_names:
+            column = self.pool.scores[:, self.pool.leg_names.index(name)]
+            scores = dict(zip(self.pool.ids, column.tolist(), strict=True))
+            return [scores[i] for i in ids]
+        retrieval = self.search.retrieval
+        if leg.embedder not in retrieval.vectors and self.settings.weights.get(name, 0) <= 0:
+            retrieval.vectors[leg.embedder] = await self.search.resources.embed_query(
+                leg.embedder, self.search.query.positive
+            )
+        if retrieval.vectors.get(leg.embedder) is None:
+            return [math.nan] * len(ids)
+        hits = await self.search.resources.store.complete(retrieval.request(name, self.settings), ids)
+        return hits.scores.tolist()
+
+    def _progress(self) -> tuple[int, int]:
+        """How many of the first N have a score, and how many could have one (blank documents cannot)."""
+        known = self.search.ledger.known(self.rerank)
+        answers = [known.get(i) for i in self.ids]
+        done = sum(answer is not None and not math.isnan(answer.raw) for answer in answers)
+        blank = sum(answer is UNSCORED for answer in answers)
+        return done, len(self.ids) - blank
+
+    def _account(self, outcome: Outcome) -> Outcome:
+        """The outcome with its counts; a failure after the first scores, or a stand-in's success, is partial."""
+        done, total = self._progress()
+        status, reason, text = outcome.status, outcome.reason, outcome.text
+        if self.instead_of is not None:
+            text = f"term instead: {self.instead_of.text}" + (f"; {text}" if text else "")
+            reason = "fallback"
+        if (status is Status.OK and (done < total or self.instead_of)) or (status is Status.FAILED and done):
+            status = Status.PARTIAL
+        if status is Status.PARTIAL and not reason:
+            reason, text = "unanswered", f"{total - done} without an answer"
+        return Outcome(status, done, total, reason, text)

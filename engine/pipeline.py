@@ -1,0 +1,57 @@
+"""The way of a query, for every front door: console, commands, tuner, a user's own program.
+
+    async with open_pipeline(settings, folder) as pipeline:
+        trace = await pipeline.search("wait a few seconds", settings)
+
+``engine.api`` opens one; ``engine.search`` holds what one query has learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from types import TracebackType
+
+from engine.analysis.query import Query, parse
+from engine.resources import Resources
+from engine.search import Search
+from engine.settings.schema import Settings
+from engine.stores.base import Store
+from engine.trace import Event, Trace
+
+
+class Pipeline:
+    """An opened index with all that its searches share. Close it, or use it as an async context manager."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+
+    @property
+    def store(self) -> Store:
+        return self.resources.store
+
+    def begin(self, text: str, *, syntax: bool = True) -> Search:
+        """A search of this text, nothing asked yet. ``syntax`` reads phrases, exclusions and ``field:term``."""
+        query = parse(text, self.store.info.text_fields) if syntax else Query.plain(text)
+        return Search(self.resources, query)
+
+    async def run(self, text: str, settings: Settings, *, syntax: bool = True) -> AsyncGenerator[Event, None]:
+        """The search event by event, ending with ``Finished``."""
+        async with aclosing(self.begin(text, syntax=syntax).run(settings)) as events:
+            async for event in events:
+                yield event
+
+    async def search(self, text: str, settings: Settings, *, syntax: bool = True) -> Trace:
+        """The whole search."""
+        return await self.begin(text, syntax=syntax).finish(settings)
+
+    async def close(self) -> None:
+        await self.resources.close()
+
+    async def __aenter__(self) -> Pipeline:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

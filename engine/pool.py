@@ -1,0 +1,90 @@
+"""Leg answers into one columnar pool. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.records import CandidatePool, FloatArray, IntArray, Leg
+from engine.stores.base import LegHits
+
+
+@dataclass(frozen=True, slots=True)
+class LegColumn:
+    """A leg that answered, and its answer."""
+
+    leg: Leg
+    hits: LegHits
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The union of the legs' answers in pool order: ``ids[n]``, the store's ``rows`` int64[n], and for each leg where
+    its hits stand in it (``places[leg]``)."""
+
+    ids: tuple[str, ...]
+    rows: IntArray
+    places: tuple[IntArray, ...]
+
+
+def unite(answers: Sequence[LegHits]) -> Candidates:
+    """Every document once, by the store's row numbers (the index order)."""
+    if not answers:
+        return Candidates((), np.zeros(0, dtype=np.int64), ())
+    rows = np.unique(np.concatenate([hits.rows for hits in answers]))
+    ids = np.empty(len(rows), dtype=object)
+    places = []
+    for hits in answers:
+        place = np.searchsorted(rows, hits.rows)
+        ids[place] = np.asarray(hits.ids, dtype=object)
+        places.append(place)
+    return Candidates(tuple(ids), rows, tuple(places))
+
+
+def absent_ids(candidates: Candidates, leg: int) -> list[str]:
+    """The candidates that the leg did not return, in pool order."""
+    mask = np.ones(len(candidates.ids), dtype=bool)
+    mask[candidates.places[leg]] = False
+    return [candidates.ids[row] for row in np.flatnonzero(mask)]
+
+
+def build(
+    candidates: Candidates,
+    columns: Sequence[LegColumn],
+    completed: Sequence[LegHits | None],
+    features: Mapping[str, FloatArray],
+    groups: tuple[str, ...] = (),
+) -> CandidatePool:
+    """The pool of the candidates. ``completed[l]`` holds the scores of ``absent_ids(candidates, l)`` in their order
+    (NaN: none), or None where the store could not give them; ``features[name]`` is float64[n], NaN where lacking."""
+    n, legs = len(candidates.ids), len(columns)
+    scores = np.full((n, legs), np.nan)
+    returned = np.zeros((n, legs), dtype=bool)
+    field_names: dict[str, tuple[str, ...]] = {}
+    field_scores: dict[str, FloatArray] = {}
+    for index, (column, extra) in enumerate(zip(columns, completed, strict=True)):
+        hits, place = column.hits, candidates.places[index]
+        returned[place, index] = True
+        scores[place, index] = hits.scores
+        absent = np.flatnonzero(~returned[:, index])
+        if extra is not None:
+            scores[absent, index] = extra.scores
+        if hits.field_scores is not None:
+            parts = np.full((n, len(hits.field_names)), np.nan)
+            parts[place] = hits.field_scores
+            if extra is not None and extra.field_scores is not None:
+                parts[absent] = extra.field_scores
+            field_names[column.leg.name], field_scores[column.leg.name] = hits.field_names, parts
+    return CandidatePool(
+        ids=candidates.ids,
+        legs=tuple(column.leg for column in columns),
+        scores=scores,
+        returned=returned,
+        feature_names=tuple(features),
+        features=np.nan_to_num(np.column_stack(list(features.values()))) if features else np.zeros((n, 0)),
+        field_names=field_names,
+        field_scores=field_scores,
+        groups=groups,
+    )

@@ -1,0 +1,129 @@
+"""Asking a reranker for scores that are not known yet.
+
+Windows of the fused order are asked one after the other; an answer counts once everything before it has answered, so
+that a deep document never jumps ahead because its window came first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from engine.executor import run_in
+from engine.ingest.template import fill
+from engine.records import Document
+from engine.rerankers.base import RerankDocument, Reranker
+from engine.rerankers.ledger import TERM, UNSCORED, Scored
+from engine.rerankers.registry import RerankContext
+from engine.rerankers.score_cache import CachedScore, ScoreCache, score_key
+from engine.rerankers.term import TermScorer
+from engine.settings.schema import RerankSettings
+
+
+@dataclass(frozen=True, slots=True)
+class RerankStage:
+    """One asking: these documents, in fused order, of this reranker."""
+
+    settings: RerankSettings
+    query: str
+    reranker: Reranker
+    context: RerankContext
+    cache: ScoreCache | None
+
+    async def run(
+        self, documents: Sequence[Document], cosines: Sequence[float], known: dict[str, Scored]
+    ) -> AsyncGenerator[int, None]:
+        """Score the documents and add them to ``known``, always as a prefix; yields how many have an answer so far.
+
+        Raises ``RerankerError`` or whatever the reranker raises, with what came before kept.
+        """
+        items = []
+        for document, cosine in zip(documents, cosines, strict=True):
+            text, cut = fill(self.settings.text, document, self.settings.max_chars)
+            if text.strip():
+                items.append((RerankDocument(document, text, cosine), cut))
+            else:
+                known[document.id] = UNSCORED
+        similarity = await self._token_similarity([item for item, _ in items])
+        cached = await self._cached([item for item, _ in items])
+        answers: list[Scored | None] = [
+            None if hit is None else Scored(hit.raw, hit.tokens, hit.truncated, token, item.cosine)
+            for hit, token, (item, _) in zip(cached, similarity, items, strict=True)
+        ]
+        committed = self._commit(items, answers, known, 0)
+        yield committed
+        asked = [index for index, answer in enumerate(answers) if answer is None]
+        to_ask = [items[index][0] for index in asked]
+        if not to_ask:
+            return
+        async for batch in self.reranker.rerank(self.query, to_ask):
+            for offset, raw in enumerate(batch.scores.tolist()):
+                index = asked[batch.start + offset]
+                item, cut = items[index]
+                token = similarity[index] if batch.token_similarity is None else batch.token_similarity[offset]
+                answers[index] = Scored(
+                    raw,
+                    -1 if batch.tokens is None else int(batch.tokens[offset]),
+                    cut or (batch.truncated is not None and bool(batch.truncated[offset])),
+                    float(token),
+                    item.cosine,
+                )
+            await self._remember(items, asked[batch.start : batch.start + len(batch.scores)], answers)
+            committed = self._commit(items, answers, known, committed)
+            yield committed
+
+    @staticmethod
+    def _commit(
+        items: Sequence[tuple[RerankDocument, bool]],
+        answers: Sequence[Scored | None],
+        known: dict[str, Scored],
+        committed: int,
+    ) -> int:
+        while committed < len(items) and (answer := answers[committed]) is not None:
+            known[items[committed][0].document.id] = answer
+            committed += 1
+        return committed
+
+    async def _token_similarity(self, items: Sequence[RerankDocument]) -> list[float]:
+        """The token half of the blend ``ragflow``; ``term`` reports its own."""
+        if self.settings.provider == TERM or self.settings.blend != "ragflow":
+            return [math.nan] * len(items)
+        scorer = TermScorer.of(self.query, self.context.field_analyzers, self.context.synonyms, self.settings.quirks)
+        return await run_in(self.context.executor, lambda: [scorer.similarity(item.document) for item in items])
+
+    async def _cached(self, items: Sequence[RerankDocument]) -> list[CachedScore | None]:
+        if self.cache is None or not self.reranker.cacheable:
+            return [None] * len(items)
+        keys = [self._key(item) for item in items]
+        found = await run_in(self.context.executor, self.cache.get, keys)
+        return [found.get(key) for key in keys]
+
+    async def _remember(
+        self, items: Sequence[tuple[RerankDocument, bool]], indices: Sequence[int], answers: Sequence[Scored | None]
+    ) -> None:
+        if self.cache is None or not self.reranker.cacheable:
+            return
+        fresh = {
+            self._key(items[index][0]): CachedScore(answer.raw, answer.tokens, answer.truncated)
+            for index in indices
+            if (answer := answers[index]) is not None and not math.isnan(answer.raw)
+        }
+        await run_in(self.context.executor, self.cache.put, fresh)
+
+    def _key(self, item: RerankDocument) -> bytes:
+        info, settings = self.reranker.info, self.settings
+        lengths = f"{settings.max_chars}/{settings.max_tokens}"
+        return score_key(
+            info.provider,
+            settings.base_url,
+            info.model,
+            info.revision,
+            info.dtype,
+            lengths,
+            settings.instruction,
+            self.query,
+            item.text,
+        )
+
+

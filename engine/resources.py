@@ -1,0 +1,64 @@
+"""What every search of a pipeline shares: the opened store, embedders, rerankers, threads and caches."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from engine.embedders import registry as embedders
+from engine.embedders.base import Embedder
+from engine.records import Analysis
+from engine.rerankers import registry as rerankers
+from engine.rerankers.base import Reranker
+from engine.rerankers.registry import RerankContext
+from engine.rerankers.score_cache import ScoreCache
+from engine.retrieval import Vector
+from engine.settings.schema import RerankSettings
+from engine.stores.base import Store
+
+_VECTORS = 256
+
+
+@dataclass(slots=True)
+class Resources:
+    """``factories`` are the rerankers by provider, ``cache`` their scores on disk (None: not used)."""
+
+    store: Store
+    executor: ThreadPoolExecutor
+    cache: ScoreCache | None = None
+    factories: Mapping[str, rerankers.Factory] = field(default_factory=lambda: rerankers.RERANKERS)
+    _embedders: dict[str, Embedder] = field(default_factory=dict)
+    _vectors: OrderedDict[tuple[str, str], Vector | None] = field(default_factory=OrderedDict)
+
+    def embedder(self, name: str, path: str = "legs.dense.embedder") -> Embedder:
+        """Made with its first use and kept."""
+        if name not in self._embedders:
+            self._embedders[name] = embedders.make(name, self.executor, path=path)
+        return self._embedders[name]
+
+    async def embed_query(self, name: str, text: str) -> Vector | None:
+        """The query's vector, from memory where the same text was embedded before."""
+        key = (name, text)
+        if key in self._vectors:
+            self._vectors.move_to_end(key)
+            return self._vectors[key]
+        vector = await self.embedder(name).embed_query(text)
+        self._vectors[key] = vector
+        while len(self._vectors) > _VECTORS:
+            self._vectors.popitem(last=False)
+        return vector
+
+    def rerank_context(self, analysis: Analysis) -> RerankContext:
+        synonyms = tuple(dict.fromkeys(term.text for term in analysis.terms if term.source))
+        return RerankContext(self.executor, self.store.info.analyzers, synonyms)
+
+    def reranker(self, settings: RerankSettings, context: RerankContext) -> Reranker:
+        return rerankers.make(settings, context, self.factories)
+
+    async def close(self) -> None:
+        await self.store.close()
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        if self.cache is not None:
+            self.cache.close()

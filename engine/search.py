@@ -1,0 +1,280 @@
+"""One query's search: what was asked for it so far, and the trace that follows from any settings.
+
+``run(settings)`` does what is missing for these settings: everything at first; later only a leg that was raised from
+weight 0, newcomers to the first N, another reranker. ``turn(settings)`` asks nothing: it ranks what is here, and on a
+store near enough re-selects the lexical leg for another k1, b or boost. Both end in the same ``rank()``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+
+from engine.analysis.query import Query
+from engine.asking import Asking
+from engine.ranking import Weighting, rank
+from engine.records import Analysis, CandidatePool, Document, Outcome, RanOn, StageReport, Status
+from engine.rerankers.ledger import TERM, RerankLedger, fallback_settings
+from engine.resources import Resources
+from engine.retrieval import Retrieval, reselect
+from engine.settings.schema import DenseLeg, LexicalLeg, Settings
+from engine.stages import StageRecorder
+from engine.trace import Event, Finished, Fused, Trace
+
+SHOWN = 60
+"""Texts fetched at once, beyond those that are reranked: a tall screen's worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What ``run`` would have to ask for: legs to run, and documents to score."""
+
+    legs: tuple[str, ...] = ()
+    rerank: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.legs) or self.rerank > 0
+
+
+class Search:
+    """One query against one pipeline. Not for use from several tasks at once: a new ``run`` replaces the old."""
+
+    def __init__(self, resources: Resources, query: Query) -> None:
+        self.query = query
+        self.trace: Trace | None = None
+        self.resources = resources
+        self.retrieval = Retrieval(resources.store.info, query)
+        self.ledger = RerankLedger()
+        self._analysis: tuple[LexicalLeg, Analysis] | None = None
+        self._documents: dict[str, Document] = {}
+        self._stages: dict[str, StageReport] = {}
+        self._warnings: tuple[str, ...] = ()
+
+    # --- what needs no asking -------------------------------------------------------------------------------------
+
+    def turn(self, settings: Settings) -> Trace:
+        """Rank what is here by these settings."""
+        reselect(self.retrieval, self.resources.store, settings)
+        return self.rank(settings)
+
+    @property
+    def analysis(self) -> Analysis:
+        """The query's terms, empty until they were asked for."""
+        return self._analysis[1] if self._analysis else Analysis()
+
+    def stage(self, name: str) -> StageReport | None:
+        """The latest report of that stage."""
+        return self._stages.get(name)
+
+    def missing(self, settings: Settings) -> Missing:
+        """What ``run`` would ask for. Scores are counted for the fused list as it stands."""
+        if self.query.blank:
+            return Missing()
+        legs = self.retrieval.missing(settings)
+        unscored = 0
+        if settings.rerank.enabled and self.trace is not None:
+            effective = self.ledger.effective(settings)
+            unscored = len(self.ledger.unknown(effective.rerank, self._top_ids(settings, self.trace)))
+        return Missing(legs, unscored)
+
+    def rank(self, settings: Settings) -> Trace:
+        pool = self.retrieval.pool(settings)
+        effective = self.ledger.effective(settings)
+        scores = self.ledger.scores(effective, pool, {i: row for row, i in enumerate(pool.ids)})
+        ranking = rank(pool, scores, Weighting.of(effective))
+        self.trace = Trace(
+            query=self.query,
+            settings=settings,
+            pool=pool,
+            rerank=scores,
+            ranking=ranking,
+            analysis=self.analysis,
+            stages=tuple(self._stages.values()),
+            totals={name: hits.total for name, hits in self.retrieval.hits.items()},
+            reranker=self.ledger.info(effective.rerank),
+            documents=self._documents,
+            warnings=self._warnings + ranking.warnings,
+        )
+        return self.trace
+
+    @staticmethod
+    def _top_ids(settings: Settings, trace: Trace) -> list[str]:
+        return [trace.pool.ids[row] for row in trace.ranking.fused_order[: settings.rerank.top_n]]
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+
+    async def run(self, settings: Settings) -> AsyncGenerator[Event, None]:
+        """Do what is missing, event by event, ending with ``Finished``. Closing the iterator cancels the work.
+
+        A failing leg, embedder or reranker becomes an outcome. Raises ``SettingsError`` for settings that cannot rank.
+        """
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+        base = max((stage.end_ms for stage in self._stages.values()), default=0.0)
+        recorder = StageRecorder(events.put_nowait, settings.budget.query_ms, base)
+        task = asyncio.create_task(self._drive(settings, recorder), name="search")
+        task.add_done_callback(lambda _: events.put_nowait(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            yield Finished(task.result())
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def finish(self, settings: Settings) -> Trace:
+        """Drain ``run`` and return the last trace."""
+        async with aclosing(self.run(settings)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return event.trace
+        raise RuntimeError("the search ended without its last event")
+
+    async def _drive(self, settings: Settings, recorder: StageRecorder) -> Trace:
+        try:
+            if self.query.blank:
+                recorder.skipped("analyse", "blank", "nothing was typed")
+                return self._settled(settings, recorder)
+            await self._retrieve(settings, recorder)
+            await self._complete(settings, recorder)
+            trace = await self._fuse(settings, recorder)
+            recorder.emit(Fused(trace))
+            await self._rerank(settings, recorder, trace.pool, self._top_ids(settings, trace))
+            return self._settled(settings, recorder)
+        finally:
+            self._keep(recorder)
+
+    def _keep(self, recorder: StageRecorder) -> None:
+        self._stages.update({report.name: report for report in recorder.reports})
+
+    def _settled(self, settings: Settings, recorder: StageRecorder) -> Trace:
+        """The last ranking, with the stages ``blend`` and ``cut`` reported."""
+        start = recorder.started("blend")
+        trace = self.rank(settings)
+        scored = int((trace.ranking.rerank_score == trace.ranking.rerank_score).sum())
+        recorder.finished("blend", start, RanOn.LOOP, Outcome(done=scored, total=len(trace.ranking.order)))
+        start = recorder.started("cut")
+        done = Outcome(done=len(trace.ranking.results), total=len(trace.ranking.order))
+        recorder.finished("cut", start, RanOn.LOOP, done)
+        self._keep(recorder)
+        return self.rank(settings)
+
+    async def _retrieve(self, settings: Settings, recorder: StageRecorder) -> None:
+        """Analyse, embed and the missing legs, concurrently; each may fail alone."""
+        missing = self.retrieval.missing(settings)
+        self._forget_failures(settings)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._analyse(settings, recorder))
+            for name in settings.legs:
+                if name in missing:
+                    group.create_task(self._leg(name, settings, recorder))
+                elif settings.weights.get(name, 0) <= 0 and name not in self.retrieval.hits:
+                    recorder.skipped(name, "weight-zero", f"weights.{name} is 0")
+
+    def _forget_failures(self, settings: Settings) -> None:
+        for name in self.retrieval.missing(settings):
+            self._stages.pop(name, None)
+
+    async def _analyse(self, settings: Settings, recorder: StageRecorder) -> None:
+        leg = next((leg for leg in settings.legs.values() if isinstance(leg, LexicalLeg)), None)
+        if leg is None or (self._analysis is not None and self._analysis[0] == leg):
+            return
+        analysis = await recorder.run("analyse", lambda: self.resources.store.analyze(self.query, leg))
+        if analysis is not None:
+            self._analysis = (leg, analysis)
+
+    async def _leg(self, name: str, settings: Settings, recorder: StageRecorder) -> None:
+        leg = settings.legs[name]
+        if isinstance(leg, DenseLeg) and not await self._embed(name, leg, settings, recorder):
+            self.retrieval.absorb(name, settings, None)
+            return
+        request = self.retrieval.request(name, settings)
+        hits = await recorder.run(
+            name,
+            lambda: self.resources.store.search_leg(request),
+            budget_ms=settings.budget.leg_ms,
+            returned=lambda hits: len(hits.ids),
+        )
+        self.retrieval.absorb(name, settings, hits)
+
+    async def _embed(self, leg_name: str, leg: DenseLeg, settings: Settings, recorder: StageRecorder) -> bool:
+        """Whether the query has a vector for the leg; if not, the leg is reported as skipped or failed."""
+        vectors = self.retrieval.vectors
+        if leg.embedder not in vectors:
+            text = self.query.positive
+            found: list[object] = []
+
+            async def embed() -> bool:
+                vectors[leg.embedder] = await self.resources.embed_query(leg.embedder, text) if text.strip() else None
+                found.append(True)
+                return True
+
+            await recorder.run("embed", embed, budget_ms=settings.budget.leg_ms)
+            if not found:
+                report = next(r for r in reversed(recorder.reports) if r.name == "embed")
+                start = recorder.started(leg_name)
+                recorder.finished(leg_name, start, RanOn.LOOP, report.outcome, 0)
+                return False
+        if vectors[leg.embedder] is None:
+            recorder.skipped(leg_name, "no-vector", "the query has no text that can be embedded")
+            return False
+        return True
+
+    async def _complete(self, settings: Settings, recorder: StageRecorder) -> None:
+        """The scores, features and groups that the legs did not bring."""
+        retrieval, store = self.retrieval, self.resources.store
+        wanted = retrieval.completions(settings)
+        fields, feature_ids = retrieval.unknown_features(settings)
+        group_ids = retrieval.unknown_groups(settings)
+        if not (wanted or feature_ids or group_ids):
+            return
+
+        async def complete() -> int:
+            answers = await asyncio.gather(*(store.complete(item.request, item.ids) for item in wanted))
+            for item, hits in zip(wanted, answers, strict=True):
+                retrieval.complete(item, hits)
+            if feature_ids:
+                retrieval.keep_features(fields, feature_ids, await store.feature_values(fields, feature_ids))
+            if group_ids:
+                name = settings.cut.group
+                retrieval.keep_groups(name, group_ids, await store.group_values(name, group_ids))
+            return sum(len(item.ids) for item in wanted)
+
+        await recorder.run("complete", complete, budget_ms=settings.budget.leg_ms)
+
+    async def _fuse(self, settings: Settings, recorder: StageRecorder) -> Trace:
+        start = recorder.started("fuse")
+        trace = self.rank(settings)
+        recorder.finished("fuse", start, RanOn.LOOP, Outcome(done=len(trace.ranking.order), total=len(trace.pool)))
+        order = trace.ranking.fused_order
+        depth = max(settings.cut.offset + settings.cut.top_k, SHOWN, settings.rerank.top_n)
+        ids = [trace.pool.ids[row] for row in order[:depth]]
+        if any(i not in self._documents for i in ids):
+            await recorder.run("fetch", lambda: self.fetch(ids), budget_ms=settings.budget.leg_ms)
+        self._keep(recorder)
+        return self.rank(settings)
+
+    async def fetch(self, ids: Sequence[str]) -> dict[str, Document]:
+        """Stored fields of these documents; those already here are not asked for again."""
+        absent = [i for i in dict.fromkeys(ids) if i not in self._documents]
+        if absent:
+            documents = await self.resources.store.fetch(absent)
+            self._documents |= {document.id: document for document in documents}
+        return {i: self._documents[i] for i in ids}
+
+    async def _rerank(self, settings: Settings, recorder: StageRecorder, pool: CandidatePool, ids: list[str]) -> None:
+        """Ask for the scores that the first N lack, and let ``term`` stand in where that fails and may."""
+        if not settings.rerank.enabled:
+            recorder.skipped("rerank", "off", "rerank.enabled is false")
+        elif not ids:
+            recorder.skipped("rerank", "empty", "there is nothing to rerank")
+        else:
+            self.ledger.retry(settings.rerank)
+            asking = Asking(self, settings, settings.rerank, pool, ids, recorder)
+            outcome = await asking.run()
+            broken = outcome.status in (Status.FAILED, Status.PARTIAL)
+            if broken and settings.rerank.fallback == TERM and settings.rerank.provider != TERM:
+                self.ledger.stand_in(settings.rerank)
+                await replace(asking, rerank=fallback_settings(settings.rerank), instead_of=outcome).run()

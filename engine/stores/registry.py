@@ -1,0 +1,36 @@
+"""Stores by ``store.kind``: a new one is a file and a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from concurrent.futures import Executor
+from difflib import get_close_matches
+from pathlib import Path
+
+from engine.errors import SettingsError
+from engine.settings.schema import Settings
+from engine.stores.base import Store
+
+Opener = Callable[[Settings, Path, Executor, Collection[str]], Store]
+
+
+def _embedded(settings: Settings, base_dir: Path, executor: Executor, explicit: Collection[str]) -> Store:
+    from engine.stores.embedded.store import EmbeddedStore
+
+    return EmbeddedStore.open_for(settings, base_dir, executor, explicit)
+
+
+STORES: dict[str, Opener] = {"embedded": _embedded}
+
+
+def open_store(settings: Settings, base_dir: Path, executor: Executor, explicit: Collection[str] = ()) -> Store:
+    """Open the store that the settings name."""
+    kind = settings.store.kind
+    if kind not in STORES:
+        near = get_close_matches(kind, STORES, 1)
+        raise SettingsError(
+            f"store.kind: there is no store {kind!r}",
+            path="store.kind",
+            hint=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(STORES)}",
+        )
+    return STORES[kind](settings, base_dir, executor, explicit)

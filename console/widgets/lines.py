@@ -17,6 +17,9 @@ from console.palette import Palette, palette_of
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
+PLAIN = Style()
+"""Never None: Textual's monochrome filter needs a style on every segment."""
+
 
 def width_of(text: str) -> int:
     """Cells that the text takes."""
@@ -52,7 +55,7 @@ class Row:
         self.left = width
         self.segments: list[Segment] = []
 
-    def add(self, text: str, style: Style | None = None) -> Row:
+    def add(self, text: str, style: Style = PLAIN) -> Row:
         """The row with the text at its end."""
         text = fit(text, self.left)
         if text:
@@ -60,7 +63,7 @@ class Row:
             self.left -= width_of(text)
         return self
 
-    def right(self, text: str, style: Style | None = None) -> Row:
+    def right(self, text: str, style: Style = PLAIN) -> Row:
         """The row with the text at its right edge, where there is room for it."""
         gap = self.left - width_of(text)
         return self.add(" " * gap).add(text, style) if gap >= 0 else self
@@ -68,8 +71,10 @@ class Row:
     def strip(self, ground: Style | None = None) -> Strip:
         """The finished line; ``ground`` is laid under every segment and the rest of the row."""
         self.add(" " * self.left)
-        segments = [Segment(s.text, ground + s.style if s.style else ground) for s in self.segments] if ground else None
-        return Strip(segments or self.segments, self.width)
+        segments = (
+            self.segments if ground is None else [Segment(text, ground + style) for text, style, _ in self.segments]
+        )
+        return Strip(segments, self.width)
 
 
 def wrap(text: str, width: int) -> list[tuple[int, int]]:
@@ -121,11 +126,16 @@ class Painted(Widget):
             self._resolved = (theme, palette_of(theme))
         return self._resolved[1]
 
+    @property
+    def ground(self) -> Style:
+        """What lies under every cell: rows are painted as they are, so each must bring its background."""
+        return Style(bgcolor=self.background_colors[1].rich_color)
+
 
 class LinesWidget(Painted):
     """A widget whose lines are built whole from its view, on the first paint after ``repaint``."""
 
-    _built: tuple[int, Theme, Sequence[Strip]] | None = None
+    _built: tuple[tuple[int, Theme, Style], Sequence[Strip]] | None = None
 
     def lines(self, width: int) -> Sequence[Strip]:
         """The lines of the present view, each exactly ``width`` wide."""
@@ -137,15 +147,15 @@ class LinesWidget(Painted):
         self.refresh()
 
     def built(self, width: int) -> Sequence[Strip]:
-        theme = self.app.current_theme
-        if self._built is None or self._built[:2] != (width, theme):
-            self._built = (width, theme, self.lines(width))
-        return self._built[2]
+        key = (width, self.app.current_theme, self.ground)
+        if self._built is None or self._built[0] != key:
+            self._built = (key, [strip.apply_style(key[2]) for strip in self.lines(width)])
+        return self._built[1]
 
     def render_line(self, y: int) -> Strip:
         width = self.content_size.width
         lines = self.built(width)
-        return lines[y] if y < len(lines) else Strip.blank(width)
+        return lines[y] if y < len(lines) else Strip.blank(width, self.ground)
 
 
 class ScrolledLines(LinesWidget, ScrollView):
@@ -170,4 +180,4 @@ class ScrolledLines(LinesWidget, ScrollView):
         width = self.scrollable_content_region.width
         lines = self.built(width)
         y += int(self.scroll_offset.y)
-        return lines[y] if y < len(lines) else Strip.blank(width)
+        return lines[y] if y < len(lines) else Strip.blank(width, self.ground)

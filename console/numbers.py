@@ -1,0 +1,35 @@
+"""Numbers as the console writes them: short, of a steady width, the same in every pane."""
+
+from __future__ import annotations
+
+import math
+
+
+def score(value: float, digits: int = 3) -> str:
+    """``.834``, ``1.00``, ``12.4``, ``–.021``; ``–`` for NaN. The 0 before the point is left out."""
+    if math.isnan(value):
+        return "–"
+    size = abs(value)
+    places = digits if size < 1 else max(digits - len(str(int(size))), 0)
+    text = f"{size:.{places}f}"
+    if text.startswith("0."):
+        text = text[1:]
+    return f"-{text}" if value < 0 and any(c in "123456789" for c in text) else text
+
+
+def milliseconds(value: float) -> str:
+    """``0.4``, ``3.1``, ``412`` without the unit; from ten seconds on in seconds, with it."""
+    if value < 10:
+        return f"{value:.1f}"
+    return f"{value:.0f}" if value < 10_000 else f"{value / 1000:.1f} s"
+
+
+def duration(value: float) -> str:
+    """The same with its unit: ``0.4 ms``, ``412 ms``, ``12.5 s``."""
+    text = milliseconds(value)
+    return text if text.endswith("s") else f"{text} ms"
+
+
+def count(value: int) -> str:
+    """``9 412``: thousands apart by a narrow gap."""
+    return f"{value:,}".replace(",", " ")

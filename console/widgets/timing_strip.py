@@ -1,0 +1,282 @@
+"""Where a query's time went: a line of bars in view all the time, and on demand the waterfall with its overlaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.style import Style
+from textual.reactive import reactive
+from textual.strip import Strip
+
+from console.numbers import duration, milliseconds
+from console.palette import Palette, outcome_mark
+from console.widgets.lines import LinesWidget, Row, bar, fit, width_of
+from engine.records import Outcome, StagePart, StageReport, Status
+
+OWN_STAGES = frozenset({"analyse", "embed", "complete", "fuse", "fetch", "rerank", "blend", "cut"})
+"""Every other stage is a leg."""
+
+LEAST_BAR_SHARE = 0.45
+"""Of the compact line; below it the shortest stages are folded together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One stage as it is drawn; milliseconds from the query's start. ``leg`` is its place among the legs, or −1."""
+
+    name: str
+    start_ms: float
+    end_ms: float
+    leg: int = -1
+    where: str = ""
+    outcome: Outcome | None = None
+    parts: tuple[StagePart, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        return self.outcome is None
+
+    @property
+    def ms(self) -> float:
+        return max(self.end_ms - self.start_ms, 0.0)
+
+    @property
+    def foldable(self) -> bool:
+        return self.leg < 0 and self.name != "rerank" and self.outcome is not None and self.outcome.ok
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """What the strip shows. ``progress`` is done and total of the reranking."""
+
+    bars: tuple[Bar, ...] = ()
+    progress: tuple[int, int] | None = None
+
+    @property
+    def start_ms(self) -> float:
+        return min((b.start_ms for b in self.bars), default=0.0)
+
+    @property
+    def end_ms(self) -> float:
+        return max((b.end_ms for b in self.bars), default=0.0)
+
+    @property
+    def total_ms(self) -> float:
+        return self.end_ms - self.start_ms
+
+    @property
+    def running(self) -> bool:
+        return any(b.running for b in self.bars)
+
+
+def waterfall(
+    stages: Sequence[StageReport],
+    running: Mapping[str, float],
+    now_ms: float,
+    progress: tuple[int, int] | None,
+    legs: Sequence[str] = (),
+) -> Waterfall:
+    """The bars in the order in which they began; of a stage that ran twice the later run.
+
+    ``running`` holds the stages under way with their starts, ``legs`` the legs in settings order.
+    """
+    order = list(legs) or sorted({s.name for s in stages if s.name not in OWN_STAGES})
+    places = {name: place for place, name in enumerate(order)}
+    bars = {
+        s.name: Bar(s.name, s.start_ms, s.end_ms, places.get(s.name, -1), s.ran_on.value, s.outcome, s.parts)
+        for s in stages
+    }
+    for name, start in running.items():
+        bars[name] = Bar(name, start, max(now_ms, start), places.get(name, -1))
+    return Waterfall(tuple(sorted(bars.values(), key=lambda b: (b.start_ms, b.end_ms))), progress)
+
+
+def fold(bars: Sequence[Bar], width: int) -> tuple[list[Bar], list[Bar]]:
+    """The bars that get a label of their own in ``width`` cells, and the shortest ones that do not."""
+    shown, folded = list(bars), list[Bar]()
+    for candidate in sorted((b for b in bars if b.foldable), key=lambda b: b.ms):
+        labels = sum(width_of(b.name) + 1 for b in shown)
+        if width - labels >= width * LEAST_BAR_SHARE:
+            break
+        shown.remove(candidate)
+        folded.append(candidate)
+    return shown, folded
+
+
+class TimingStrip(LinesWidget):
+    """One line, or with ``expanded`` a line per stage; as tall as what it shows."""
+
+    DEFAULT_CSS = "TimingStrip { height: 1; width: 1fr; }"
+
+    expanded: reactive[bool] = reactive(False, repaint=False)
+
+    _view = Waterfall()
+
+    def show(
+        self,
+        stages: Sequence[StageReport],
+        running: Mapping[str, float] | None = None,
+        now_ms: float = 0.0,
+        progress: tuple[int, int] | None = None,
+        legs: Sequence[str] = (),
+    ) -> None:
+        """Paints these stages in one frame."""
+        before = self._view
+        self._view = waterfall(stages, running or {}, now_ms, progress, legs)
+        if self.expanded and rows_of(before) != rows_of(self._view):
+            self._fit_height()
+        self.repaint()
+
+    def watch_expanded(self) -> None:
+        self._fit_height()
+        self.repaint()
+
+    def _fit_height(self) -> None:
+        self.styles.height = rows_of(self._view) if self.expanded else 1
+
+    def on_click(self) -> None:
+        self.expanded = not self.expanded
+
+    def lines(self, width: int) -> Sequence[Strip]:
+        if self.expanded:
+            return expanded_lines(self._view, self.palette, width)
+        lines = [compact_line(self._view, self.palette, width)]
+        return [*lines, lanes_line(self._view, self.palette, width)] if self.content_size.height > 1 else lines
+
+
+def compact_line(view: Waterfall, palette: Palette, width: int) -> Strip:
+    """``lexical██▏ dense███▌ rerank████████ 50/50 +5 0.8          412 ms``: every bar on the same scale."""
+    row = Row(width)
+    if not view.bars:
+        return row.add(" no query yet", palette.muted).strip()
+    total = f" {duration(view.total_ms)} "
+    tail = _progress_text(view)
+    marks = sum(2 for b in view.bars if b.outcome and not b.outcome.ok)
+    room = width - width_of(total) - (width_of(tail) + 1 if tail else 0) - marks - 2
+    shown, folded = fold(view.bars, room)
+    rest = f"+{len(folded)} in {milliseconds(sum(b.ms for b in folded))}" if folded else ""
+    room -= sum(width_of(b.name) + 1 for b in shown) + width_of(rest) + len(shown)
+    scale = max(room, 0) / (sum(b.ms for b in shown) or 1.0)
+    row.add(" ")
+    for b in shown:
+        style = bar_style(b, palette)
+        row.add(b.name, palette.text if b.running else palette.muted)
+        if b.outcome and not b.outcome.ok:
+            mark, role = outcome_mark(b.outcome.status)
+            row.add(mark, palette.tone(role))
+        row.add(bar(b.ms * scale), style)
+        row.add(f" {tail} " if b.name == "rerank" and tail else " ", palette.text)
+    row.add(rest, palette.muted)
+    return row.right(total, palette.heading if not view.running else palette.text).strip()
+
+
+def lanes_line(view: Waterfall, palette: Palette, width: int) -> Strip:
+    """One time axis across the width: stages that ran together stand above one another in half cells."""
+    row = Row(width).add(" ")
+    lanes = lanes_of(view.bars)
+    step = (view.total_ms or 1.0) / max(width - 2, 1)
+    for cell in range(max(width - 2, 0)):
+        middle = view.start_ms + (cell + 0.5) * step
+        upper, lower = (next((b for b in lane if b.start_ms <= middle <= b.end_ms), None) for lane in lanes)
+        if upper and lower:
+            row.add("▀", bar_style(upper, palette) + Style(bgcolor=bar_style(lower, palette).color))
+        elif upper or lower:
+            only = upper or lower
+            assert only is not None
+            row.add("▀" if upper else "▄", bar_style(only, palette))
+        else:
+            row.add(" ")
+    return row.strip()
+
+
+def lanes_of(bars: Sequence[Bar]) -> tuple[list[Bar], list[Bar]]:
+    """The bars in two lanes: a bar goes below where it overlaps the one above."""
+    above, below = list[Bar](), list[Bar]()
+    for b in bars:
+        (below if above and b.start_ms < above[-1].end_ms else above).append(b)
+    return above, below
+
+
+def rows_of(view: Waterfall) -> int:
+    """Lines of the expanded strip."""
+    return max(len(view.bars) + sum(len(b.parts) for b in view.bars) + 1, 2)
+
+
+def expanded_lines(view: Waterfall, palette: Palette, width: int) -> list[Strip]:
+    """The waterfall: per stage its bar between start and end, when it began, how long, where, how it ended."""
+    if not view.bars:
+        return [Row(width).add(" no query yet", palette.muted).strip()]
+    notes = [_note(b, view) for b in view.bars]
+    names = [b.name for b in view.bars] + [f"  {part.name}" for b in view.bars for part in b.parts]
+    name_width = min(max(map(width_of, names)) + 2, 18)
+    note_width = min(max(map(width_of, notes)) + 1, max(width // 4, 10))
+    room = max(width - name_width - 29 - note_width, 8)
+    lines: list[Strip] = []
+    for b, note in zip(view.bars, notes, strict=True):
+        row = Row(width).add(f" {fit(b.name, name_width - 2):{name_width - 2}} ", palette.text)
+        _add_span(row, b.start_ms, b.end_ms, view, room, bar_style(b, palette))
+        row.add(f" {'+' + milliseconds(b.start_ms - view.start_ms):>8}", palette.muted)
+        row.add(f"{duration(b.ms):>10} ", palette.text)
+        row.add(f" {b.where:7}", palette.muted)
+        mark, role = outcome_mark(b.outcome.status) if b.outcome else ("…", "accent")
+        lines.append(row.add(f" {mark} ", palette.tone(role)).add(note, palette.muted).strip())
+        lines.extend(_part_line(part, b, view, palette, name_width, room, width) for part in b.parts)
+    axis = "╵0"
+    for share in (0.25, 0.5, 0.75):
+        axis += " " * max(int(room * share) - len(axis), 1) + "╵" + milliseconds(view.total_ms * share)
+    scale = Row(width).add(" " * name_width).add(f"{fit(axis, room):{room}}", palette.muted).add(" " * 9)
+    return [*lines, scale.add(f"{duration(view.total_ms):>10}", palette.heading).add("  in all", palette.muted).strip()]
+
+
+def _part_line(
+    part: StagePart, of: Bar, view: Waterfall, palette: Palette, name_width: int, room: int, width: int
+) -> Strip:
+    row = Row(width).add(f"   {fit(part.name, name_width - 4):{name_width - 4}} ", palette.muted)
+    _add_span(row, part.start_ms, part.end_ms, view, room, bar_style(of, palette), solid=False)
+    row.add(f" {'+' + milliseconds(part.start_ms - view.start_ms):>8}", palette.muted)
+    return row.add(f"{duration(part.end_ms - part.start_ms):>10}", palette.muted).strip()
+
+
+def _add_span(
+    row: Row, start_ms: float, end_ms: float, view: Waterfall, room: int, style: Style, *, solid: bool = True
+) -> None:
+    """Adds ``room`` cells with a bar from start (to a half cell) to end (an eighth); ``solid`` off draws it shaded."""
+    scale = room / (view.total_ms or 1.0)
+    first = min((start_ms - view.start_ms) * scale, room - 0.125)
+    last = min(max((end_ms - view.start_ms) * scale, first + 0.125), room)
+    if not solid:
+        begin, cells = int(first), max(int(last) - int(first), 1)
+        row.add(" " * begin).add("▒" * cells, style).add(" " * (room - begin - cells))
+        return
+    begin, offset = int(first), first % 1
+    if last - first < 1:
+        text = "▕" if offset > 0.75 else "▐" if offset > 0.4 else bar(last - first)
+    else:
+        head = "▕" if offset > 0.75 else "▐" if offset > 0.25 else "█"
+        text = head + (bar(last - begin - 1) if last - begin - 1 > 1 / 16 else "")
+    row.add(" " * begin).add(text, style).add(" " * (room - begin - width_of(text)))
+
+
+def bar_style(b: Bar, palette: Palette) -> Style:
+    """A leg's own colour, the reranker's, or the accent; a failure is drawn as one."""
+    if b.outcome and b.outcome.status is Status.FAILED:
+        return palette.error
+    if b.leg >= 0:
+        return palette.leg(b.leg)
+    return palette.rerank if b.name in ("rerank", "blend") else palette.fused
+
+
+def _progress_text(view: Waterfall) -> str:
+    if view.progress is None:
+        return ""
+    return f"{view.progress[0]}/{view.progress[1]}"
+
+
+def _note(b: Bar, view: Waterfall) -> str:
+    if b.running:
+        return _progress_text(view) if b.name == "rerank" and view.progress else "running"
+    assert b.outcome is not None
+    counts = f"{b.outcome.done}/{b.outcome.total}" if b.outcome.total else ""
+    said = b.outcome.text or b.outcome.reason
+    return ", ".join(filter(None, (counts, said if not b.outcome.ok else "")))

@@ -1,0 +1,168 @@
+"""A trace as plain data: what ``rankscope search -o json`` prints. Names only ever get added."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from engine.records import DropRule, Outcome, QueryTerm, StageReport
+from engine.secrets import shown
+from engine.settings.schema import Settings
+from engine.trace import Trace
+
+_STAGE_OF_RULE = {
+    DropRule.TOP_K: "cut",
+    DropRule.OFFSET: "cut",
+    DropRule.THRESHOLD: "cut",
+    DropRule.GROUP: "cut",
+    DropRule.SIMILARITY_THRESHOLD: "fuse",
+    DropRule.WEIGHT_ZERO: "fuse",
+    DropRule.FILTER: "fuse",
+}
+
+
+def to_json(trace: Trace) -> dict[str, Any]:
+    """The whole trace; numbers that do not exist are null."""
+    ranking, pool = trace.ranking, trace.pool
+    return {
+        "query": trace.query.text,
+        "settings": settings_json(trace.settings),
+        "analysis": [_term(term) for term in trace.analysis.terms],
+        "stages": [_stage(stage) for stage in trace.stages],
+        "wall_ms": round(trace.wall_ms, 3),
+        "totals": dict(trace.totals),
+        "pool": len(pool),
+        "reranker": None if trace.reranker is None else _reranker(trace),
+        "results": [result_json(trace, int(row)) for row in ranking.results],
+        "dropped": [
+            {"id": pool.ids[row], "stage": _STAGE_OF_RULE[rule], "rule": str(rule)}
+            for row in range(len(pool))
+            if (rule := ranking.drop_rule(row)) is not None
+        ],
+        "warnings": list(trace.warnings),
+    }
+
+
+def result_json(trace: Trace, row: int) -> dict[str, Any]:
+    """One pool row with its account."""
+    ranking, i = trace.ranking, trace.pool.ids[row]
+    document = trace.documents.get(i)
+    return {
+        "rank": int(ranking.rank[row]),
+        "id": i,
+        "title": document.title if document else i,
+        "score": _number(ranking.score[row]),
+        "fused_rank": int(ranking.fused_rank[row]),
+        "fused_score": _number(ranking.fused_score[row]),
+        "legs": {name: _leg(trace, name, row) for name in trace.settings.legs},
+        "features": {
+            name: {
+                "raw": _number(trace.pool.features[row, column]),
+                "contribution": _number(ranking.feature_contribution[row, column]),
+            }
+            for column, name in enumerate(trace.pool.feature_names)
+        },
+        "rerank": _rerank(trace, row),
+        "blend": _blend(trace, row),
+    }
+
+
+def settings_json(settings: Settings) -> dict[str, Any]:
+    """The settings as they ran; a key given in so many words is masked."""
+    data: dict[str, Any] = msgspec.to_builtins(settings)
+    data["rerank"]["api_key"] = shown(settings.rerank.api_key)
+    return data
+
+
+def _leg(trace: Trace, name: str, row: int) -> dict[str, Any]:
+    pool, ranking = trace.pool, trace.ranking
+    if name not in pool.leg_names:
+        return {"raw": None, "normalized": None, "weight": None, "contribution": 0.0, "returned": False, "fields": {}}
+    column = pool.leg_names.index(name)
+    parts = pool.field_scores.get(name)
+    fields = {} if parts is None else zip(pool.field_names[name], parts[row].tolist(), strict=True)
+    return {
+        "raw": _number(pool.scores[row, column]),
+        "normalized": _number(ranking.normalized[row, column]),
+        "weight": _number(ranking.leg_weight[column]),
+        "contribution": _number(ranking.contribution[row, column]),
+        "returned": bool(pool.returned[row, column]),
+        "fields": {key: _number(value) for key, value in dict(fields).items()},
+    }
+
+
+def _rerank(trace: Trace, row: int) -> dict[str, Any] | None:
+    score = _number(trace.ranking.rerank_score[row])
+    if score is None:
+        return None
+    tokens = int(trace.rerank.tokens[row])
+    return {
+        "raw": _number(trace.rerank.raw[row]),
+        "kind": str(trace.rerank.kind),
+        "score": score,
+        "tokens": tokens if tokens >= 0 else None,
+        "truncated": bool(trace.rerank.truncated[row]),
+    }
+
+
+def _blend(trace: Trace, row: int) -> dict[str, float | None] | None:
+    fused, rerank = _number(trace.ranking.blend_fused[row]), _number(trace.ranking.blend_rerank[row])
+    return None if fused is None and rerank is None else {"fused": fused, "rerank": rerank}
+
+
+def _reranker(trace: Trace) -> dict[str, Any]:
+    info = trace.reranker
+    assert info is not None
+    return {
+        "provider": info.provider,
+        "model": info.model,
+        "revision": info.revision,
+        "device": info.device,
+        "dtype": info.dtype,
+        "score_kind": str(info.kind),
+        "usage": dict(info.usage),
+    }
+
+
+def _stage(stage: StageReport) -> dict[str, Any]:
+    return {
+        "name": stage.name,
+        "start_ms": round(stage.start_ms, 3),
+        "end_ms": round(stage.end_ms, 3),
+        "ran_on": str(stage.ran_on),
+        "outcome": outcome_json(stage.outcome),
+        "parts": [
+            {"name": part.name, "start_ms": round(part.start_ms, 3), "end_ms": round(part.end_ms, 3)}
+            for part in stage.parts
+        ],
+    }
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "status": str(outcome.status),
+        "done": outcome.done,
+        "total": outcome.total,
+        "reason": outcome.reason,
+        "text": outcome.text,
+    }
+
+
+def _term(term: QueryTerm) -> dict[str, Any]:
+    return {
+        "token": term.text,
+        "field": term.field,
+        "weight": term.weight,
+        "df": term.df,
+        "idf": _number(term.idf),
+        "synonym_of": term.source or None,
+        "nearest": list(term.nearest),
+    }
+
+
+def _number(value: float) -> float | None:
+    """A JSON number, or null for what does not exist."""
+    number = float(value)
+    return number if math.isfinite(number) else None

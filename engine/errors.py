@@ -3,6 +3,7 @@
     RankscopeError
     ├── UsageError              a command or an argument that makes no sense
     ├── SettingsError           a settings file, variable or ``--set`` that cannot be used
+    │   └── SettingsConflictError  the file changed on disk since it was read
     ├── SourceError             a corpus, query set or judgments file that cannot be read
     ├── MissingExtraError       an optional dependency that is not installed
     ├── StoreError              the index, or the engine that holds it
@@ -41,6 +42,10 @@ class SettingsError(RankscopeError):
     def __init__(self, message: str, *, path: str = "", hint: str = "", stage: str = "") -> None:
         super().__init__(message, hint=hint, stage=stage)
         self.path = path
+
+
+class SettingsConflictError(SettingsError):
+    """The settings file changed on disk since it was read: reload it, or overwrite."""
 
 
 class SourceError(RankscopeError):

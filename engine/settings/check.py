@@ -51,7 +51,7 @@ def unknown_kind(leg: str, kind: str, kinds: Kinds, where: str) -> SettingsError
 
 
 def value(raw: object, shape: Shape, keys: Keys, where: str = "") -> Any:
-    """``raw`` as the type that stands at ``keys``. Raises ``SettingsError`` with the name, what was given, the range."""
+    """``raw`` as the type that stands at ``keys``. Raises ``SettingsError`` with name, value given and range."""
     knob, path = shape.knob, join(keys)
     hint = f"it takes {knob.range_text}" if knob and knob.range_text else ""
     if knob and knob.choices:

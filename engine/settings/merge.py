@@ -107,7 +107,7 @@ def leg_kinds(layers: Sequence[Layer]) -> dict[str, str]:
         legs = tree.get("legs") if isinstance(tree, dict) else None
         for name, leg in legs.items() if isinstance(legs, dict) else ():
             kind = leg.get("kind") if isinstance(leg, dict) else None
-            kinds[name] = kind if isinstance(kind, str) else kinds.get(name, name)
+            kinds[name] = kind if isinstance(kind, str) else kinds.get(str(name), str(name))
     return kinds
 
 

@@ -18,10 +18,8 @@ _ASSIGNMENT = re.compile(r"""((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^="'])+)=(.*)\Z""", 
 
 def split(path: str) -> Keys:
     """The keys of a dotted name; bare keys may hold any letter. Raises ``SettingsError`` for an empty key."""
-    if '"' not in path and "'" not in path:
-        keys = tuple(key.strip() for key in path.split("."))
-    else:
-        keys = _split_quoted(path)
+    quoted = '"' in path or "'" in path
+    keys = _split_quoted(path) if quoted else tuple(key.strip() for key in path.split("."))
     if not all(keys):
         raise SettingsError(f"{path!r} is not the name of a setting", hint="names look like rerank.top_n")
     return keys

@@ -1,0 +1,267 @@
+"""What the console and a script do with one index: queries, turns of knobs, numbered tries. Knows no user interface.
+
+A session holds the live settings, the search of the present query and its latest trace. Every query is a new
+generation: events of an older one end their iterator and are applied nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from engine.settings import knobs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.pipeline import Pipeline
+    from engine.search import Search
+    from engine.settings.load import Loaded
+    from engine.settings.save import SaveResult
+    from engine.settings.schema import Settings
+    from engine.trace import Event, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """The settings after one change. ``change`` says what it was (``weights.dense 0.7→0.75``), ``query`` on what."""
+
+    number: int
+    settings: Settings
+    change: str
+    query: str = ""
+
+
+class Session:
+    """One index, its live settings and the present query.
+
+    pipeline    what answers
+    loaded      the settings as they are saved, with their file and sources
+    settings    as they are now; what every answer is ranked by
+    search      the present query's search, None before the first
+    trace       the latest trace to show; that of the older query until the new one has a fused list
+    generation  counts queries, reloads and cancellations
+    pinned      id of the document that is followed, '' for none
+    """
+
+    def __init__(self, pipeline: Pipeline, loaded: Loaded) -> None:
+        self.pipeline = pipeline
+        self.loaded = loaded
+        self.settings: Settings = loaded.settings
+        self.search: Search | None = None
+        self.trace: Trace | None = None
+        self.generation = 0
+        self.pinned = ""
+        first = Try(1, self.settings, "as loaded")
+        self._tries = [first]
+        self._past = [first]
+        self._future: list[Try] = []
+        self._turning = ""
+
+    # ---- queries
+
+    @property
+    def query(self) -> str:
+        """The present query as typed, '' before the first."""
+        return self.search.query.text if self.search else ""
+
+    def ask(self, text: str, *, syntax: bool = True) -> AsyncIterator[Event]:
+        """A new query's events; closing the iterator cancels it. The older query's events end here."""
+        self.rest()
+        self.generation += 1
+        self.search = self.pipeline.begin(text, syntax=syntax)
+        return self._follow(self.search)
+
+    def settle(self) -> AsyncIterator[Event]:
+        """The events of asking what the present settings lack: a leg raised from 0, documents without a score."""
+        self.rest()
+        if self.search is None:
+            raise RuntimeError("settle() before the first query")
+        return self._follow(self.search)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether ``settle`` would ask anything, as far as ``rerank.auto`` allows it by itself."""
+        if self.search is None:
+            return False
+        missing = self.search.missing(self.settings)
+        return bool(missing.legs) or (missing.rerank > 0 and self.settings.rerank.auto)
+
+    def cancel(self) -> Trace | None:
+        """Drop what is still to come of the present query; the trace that its answers so far make."""
+        self.generation += 1
+        return self._rank()
+
+    async def _follow(self, search: Search) -> AsyncIterator[Event]:
+        generation, settings = self.generation, self.settings
+        async with aclosing(search.run(settings)) as events:  # type: ignore[type-var]
+            async for event in events:
+                if generation != self.generation:
+                    return
+                yield self._apply(event, search, settings)
+
+    def _apply(self, event: Event, search: Search, settings: Settings) -> Event:
+        """The event with the trace of the settings as they are by now, which the session keeps."""
+        from engine.trace import Finished, Fused, RerankProgress
+
+        if not isinstance(event, Fused | RerankProgress | Finished):
+            return event
+        if settings != self.settings:
+            event = replace(event, trace=search.turn(self.settings))
+        self.trace = event.trace
+        return event
+
+    def _rank(self) -> Trace | None:
+        """The present answers ranked by the present settings; None while the query has no fused list yet."""
+        trace = self._ranked_by(self.settings)
+        self.trace = trace or self.trace
+        return trace
+
+    def _ranked_by(self, settings: Settings) -> Trace | None:
+        return self.search.turn(settings) if self.search and self.search.trace else None
+
+    # ---- knobs
+
+    def turn(self, path: str, value: object) -> Trace | None:
+        """Set one knob and rank again at once; None while there is nothing to rank.
+
+        Turns of the same knob without a ``rest`` between them are one try. The last leg's weight stops at its least
+        step. Raises ``SettingsError`` for a value out of range.
+        """
+        return self.change({path: self._above_zero(path, value)}, turning=path)
+
+    def change(self, values: Mapping[str, object], label: str = "", *, turning: str = "") -> Trace | None:
+        """Set several knobs as one try, called ``label``; what ``turn`` returns and raises."""
+        settings = knobs.replace_all(self.settings, values)
+        if settings == self.settings:
+            return self.trace
+        trace = self._ranked_by(settings)  # refuses what cannot rank before anything is recorded
+        before = self._past[-2].settings if turning and turning == self._turning else self.settings
+        what = label or ", ".join(
+            f"{path} {shown(knobs.get(before, path))}→{shown(knobs.get(settings, path))}" for path in values
+        )
+        self._record(settings, what, turning)
+        self.trace = trace or self.trace
+        return trace
+
+    def preset(self, name: str) -> Trace | None:
+        """Put the values of a named preset in place, as one try. Raises ``SettingsError`` for an unknown name."""
+        from engine.fusion.presets import preset_values
+
+        return self.change(preset_values(name, self.settings), f"preset {name}")
+
+    def rest(self) -> None:
+        """The next turn is a try of its own, even of the same knob."""
+        self._turning = ""
+
+    def _above_zero(self, path: str, value: object) -> object:
+        """The value, or the knob's least step where it would leave no leg a weight above 0."""
+        leg = path.removeprefix("weights.")
+        if leg == path or value != 0 or any(w > 0 for name, w in self.settings.weights.items() if name != leg):
+            return value
+        return knobs.knob(self.settings, path).step
+
+    # ---- tries
+
+    @property
+    def tries(self) -> tuple[Try, ...]:
+        """Every change since the settings were loaded, oldest first; those that were undone as well."""
+        return tuple(self._tries)
+
+    @property
+    def current(self) -> Try:
+        """The try that is shown."""
+        return self._past[-1]
+
+    @property
+    def can_undo(self) -> bool:
+        return len(self._past) > 1
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self._future)
+
+    def undo(self) -> Trace | None:
+        """Back to the try before; nothing to undo leaves things as they are."""
+        if self.can_undo:
+            self._future.append(self._past.pop())
+        return self._show_current()
+
+    def redo(self) -> Trace | None:
+        """Forward to the try that was undone last."""
+        if self.can_redo:
+            self._past.append(self._future.pop())
+        return self._show_current()
+
+    def _show_current(self) -> Trace | None:
+        self.rest()
+        self.settings = self.current.settings
+        return self._rank()
+
+    def _record(self, settings: Settings, what: str, turning: str) -> None:
+        if turning and turning == self._turning:
+            done = replace(self.current, settings=settings, change=what)
+            self._past[-1] = self._tries[-1] = done
+        else:
+            done = Try(len(self._tries) + 1, settings, what, self.query)
+            self._past.append(done)
+            self._tries.append(done)
+        self._future.clear()
+        self._turning = turning
+        self.settings = settings
+
+    # ---- saving
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the settings differ from the saved ones."""
+        return self.settings != self.loaded.settings
+
+    def difference(self, path: Path | None = None) -> str:
+        """What ``save`` would change in the file, as a unified diff; '' for nothing, or where there is no file."""
+        from engine.settings.save import difference
+
+        target = path or self.loaded.file
+        return difference(self.loaded, self.settings, target) if target else ""
+
+    def save(self, path: Path | None = None, *, overwrite: bool = False) -> SaveResult:
+        """Write the settings to their file, or to another.
+
+        Raises ``SettingsError`` where that cannot be, ``SettingsConflictError`` where the file has changed since it was
+        read, unless ``overwrite``.
+        """
+        from engine.settings.save import save
+
+        result = save(self.loaded, self.settings, path, overwrite=overwrite)
+        self.loaded = result.loaded
+        self.rest()
+        return result
+
+    # ---- the index
+
+    def adopt(self, pipeline: Pipeline) -> Pipeline:
+        """Go on with a newer generation of the index; the older pipeline, for the caller to close."""
+        older, self.pipeline = self.pipeline, pipeline
+        self.generation += 1
+        self.search = self.trace = None
+        return older
+
+    async def close(self) -> None:
+        self.generation += 1
+        await self.pipeline.close()
+
+
+def shown(value: Any) -> str:
+    """A settings value as a person writes it: ``0.7``, ``on``, ``rrf``."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def needs_query(session: Session | None) -> str:
+    """Why nothing can be done with results yet, '' where it can."""
+    if session is None:
+        return "the index is still being opened"
+    return "" if session.trace is not None else "there is no query yet"

@@ -1,0 +1,118 @@
+"""The one-line frames of the screen: title bar, headings of the panes, the line of messages and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.strip import Strip
+
+from console.messages import ActionRequested
+from console.widgets.direct import Direct
+from console.widgets.lines import Row, width_of
+
+
+class TitleBar(Direct):
+    """Program, settings file with its unsaved mark, and the index on the right."""
+
+    DEFAULT_CSS = "TitleBar { height: 1; }"
+
+    _settings = _index = ""
+    _dirty = False
+
+    def show(self, settings: str, *, dirty: bool, index: str) -> None:
+        """``settings`` is the file's name; ``index`` what is searched."""
+        self._settings, self._dirty, self._index = settings, dirty, index
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        palette = self.palette
+        row = Row(self.size.width).add(" rankscope ", palette.heading).add("─ ", palette.rule)
+        row.add(self._settings, palette.text).add("*" if self._dirty else "", palette.warning)
+        gap = row.left - width_of(self._index) - 3
+        if gap > 0:
+            row.add(" ").add("─" * gap, palette.rule).add(f" {self._index} ", palette.muted)
+        return row.strip(self.ground)
+
+
+class PaneTitle(Direct):
+    """The heading of a pane: its number key, its name, a note, and a rule to the edge."""
+
+    DEFAULT_CSS = "PaneTitle { height: 1; }"
+
+    def __init__(self, key: str, heading: str, action: str) -> None:
+        super().__init__()
+        self._key, self._heading, self._action = key, heading, action
+        self._note = ""
+        self._focused = False
+
+    def show(self, heading: str, note: str) -> None:
+        if (heading, note) != (self._heading, self._note):
+            self._heading, self._note = heading, note
+            self.refresh()
+
+    def mark(self, focused: bool) -> None:
+        """Whether the keys go to this pane."""
+        if focused != self._focused:
+            self._focused = focused
+            self.refresh()
+
+    def on_click(self) -> None:
+        self.post_message(ActionRequested(self._action))
+
+    def render_line(self, y: int) -> Strip:
+        palette = self.palette
+        line = palette.accent if self._focused else palette.rule
+        row = Row(self.size.width).add("━" if self._focused else "─", line)
+        row.add(f" {self._key} " if self._key else " ", palette.muted)
+        row.add(f"{self._heading} ", palette.heading if self._focused else palette.text)
+        row.add(f"{self._note} " if self._note else "", palette.muted)
+        return row.add(("━" if self._focused else "─") * row.left, line).strip(self.ground)
+
+
+class FootLine(Direct):
+    """The last line: a message, or the keys that apply. Keys can be clicked."""
+
+    DEFAULT_CSS = "FootLine { height: 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hints: Sequence[tuple[str, str, str]] = ()
+        self._message = ""
+        self._tone = "text"
+        self._spans: list[tuple[int, int, str]] = []
+
+    def show(self, hints: Sequence[tuple[str, str, str]], message: str = "", tone: str = "text") -> None:
+        """``hints`` are (key, label, action); a message takes their place until the next one is shown."""
+        if (hints, message, tone) != (self._hints, self._message, self._tone):
+            self._hints, self._message, self._tone = hints, message, tone
+            self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, action in self._spans:
+            if start <= event.x < end:
+                self.post_message(ActionRequested(action))
+
+    def render_line(self, y: int) -> Strip:
+        palette = self.palette
+        row = Row(self.size.width).add(" ")
+        self._spans = []
+        if self._message:
+            return row.add(self._message, palette.tone(self._tone)).strip(self.ground)
+        for key, label, action in self._hints:
+            if row.left < width_of(key) + width_of(label) + 3:
+                break
+            start = row.width - row.left
+            row.add(key, palette.heading).add(f" {label}", palette.muted)
+            self._spans.append((start, row.width - row.left, action))
+            row.add("  ")
+        return row.strip(self.ground)
+
+
+class Divider(Direct):
+    """A vertical rule."""
+
+    DEFAULT_CSS = "Divider { width: 1; height: 1fr; }"
+
+    def render_line(self, y: int) -> Strip:
+        return Row(1).add("│", self.palette.rule).strip(self.ground)

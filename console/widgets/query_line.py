@@ -1,0 +1,55 @@
+"""The line that queries are typed on, with the queries before on ↑ and ↓."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+from console.history import History
+from console.messages import QuerySubmitted
+
+
+class QueryLine(Input):
+    """One line of text; Enter posts ``QuerySubmitted``."""
+
+    DEFAULT_CSS = """
+    QueryLine { width: 1fr; height: 1; border: none; padding: 0; background: transparent; }
+    QueryLine:focus { border: none; background: transparent; background-tint: transparent 0%; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "older", "Older query", id="query-older"),
+        Binding("down", "newer", "Newer query", id="query-newer"),
+    ]
+
+    def __init__(self, history: History, value: str = "") -> None:
+        super().__init__(
+            value, placeholder="type a query and press Enter", id="query", compact=True, select_on_focus=False
+        )
+        self.cursor_blink = False
+        self._history = history
+        self._at = 0
+        self._draft = ""
+
+    def action_older(self) -> None:
+        """The query before the one shown; the text being typed waits at the end."""
+        self._recall(self._at + 1)
+
+    def action_newer(self) -> None:
+        self._recall(self._at - 1)
+
+    def _recall(self, at: int) -> None:
+        queries = self._history.queries
+        if not 0 <= at <= len(queries):
+            return
+        if self._at == 0:
+            self._draft = self.value
+        self._at = at
+        self.value = queries[-at] if at else self._draft
+        self.cursor_position = len(self.value)
+
+    async def action_submit(self) -> None:
+        self._at = 0
+        self.post_message(QuerySubmitted(self.value))

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NORMALIZERS = ("theoretical-min-max", "min-max", "z-score", "max", "rank", "atan", "identity")
+NORMALIZERS = (
+    "theoretical-min-max",
+    "min-max",
+    "z-score",
+    "max",
+    "rank",
+    "atan",
+    "identity",
+    "opensearch-min-max",
+    "elasticsearch-min-max",
+    "infinity-atan",
+)
 COMBINERS = ("convex", "rrf", "comb-sum", "comb-mnz", "borda", "ragflow")
 BLENDS = ("auto", "replace", "weighted", "rank-fusion", "ragflow")
 DTYPES = ("auto", "fp32", "bf16", "fp16", "int8")

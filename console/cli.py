@@ -1,7 +1,156 @@
-"""The command line."""
+"""``rankscope``: the group of commands, each loaded only when it is called, and the end of every process."""
 
 from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from console.exit_codes import ExitCode, exit_code
+from console.text import clean
+from engine import __version__
+from engine.errors import RankscopeError
+
+COMMANDS = {
+    "demo": "Open the console on the demo: Python's own documentation.",
+    "index": "Build or extend an index from a corpus.",
+    "search": "Search once or for a whole file of queries; the full trace as JSON, or a TREC run.",
+    "analyze": "Show the tokens each analyser makes of a text.",
+    "run": "Run a script of console actions with expectations.",
+    "config": "Show, check or write settings, and where each value comes from.",
+    "completion": "Print the script that completes commands in your shell.",
+}
+"""Name → one line of help. The module ``console.commands.NAME`` holds the rest as ``command``."""
+
+
+@dataclass(slots=True)
+class Door:
+    """What holds for the whole call."""
+
+    debug: bool = field(default_factory=lambda: bool(os.environ.get("RANKSCOPE_DEBUG")))
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and summaries, and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"console.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            way_out = f"Did you mean `{near[0]}`?" if near else f'To search, write: rankscope search "{clean(name)}"'
+            raise click.UsageError(f"There is no command {clean(name)!r}. {way_out}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`rankscope COMMAND --help` explains each command with examples. Data goes to stdout, notes to stderr. "
+    "Exit codes: 0 ok, 1 an expectation failed, 2 usage or settings, 3 index, 4 a required reranker, 130 interrupted.",
+)
+@click.version_option(__version__, "-V", "--version", message="rankscope %(version)s")
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
+@click.option(
+    "--log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Append a detailed log to this file (secrets are masked).",
+)
+@click.pass_context
+def cli(context: click.Context, debug: bool, log: Path | None) -> ExitCode | None:
+    """See why a document ranks where it ranks.
+
+    Without a command, opens the console with the last settings, or on the demo where there are none.
+
+    \b
+      rankscope demo                                          try it: nothing to prepare
+      rankscope index corpus.jsonl --into my-index            index your own documents
+      rankscope search "time sleep" --index my-index -o table one search, headless
+    """
+    door = context.ensure_object(Door)
+    door.debug = door.debug or debug
+    if log is not None:
+        from engine import logs
+
+        logs.start(log, "debug" if logs.VARIABLE not in os.environ else logs.level_of(os.environ))
+    if context.invoked_subcommand is None:
+        from console.commands.demo import open_last
+
+        return open_last()
+    return None
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; its exit code. Whatever goes wrong is told on stderr, briefly."""
+    door = Door()
+    try:
+        code = cli.main(list(arguments), prog_name="rankscope", standalone_mode=False, obj=door)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:
+        return _end(error, door)
+    return int(code or ExitCode.OK)
+
+
+def _end(error: BaseException, door: Door) -> int:
+    code = exit_code(error)
+    if isinstance(error, BrokenPipeError):
+        # the interpreter flushes stdout once more on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code
+    if door.debug and not isinstance(error, click.ClickException | click.Abort):
+        traceback.print_exception(error)
+    for line in describe(error, code):
+        print(line, file=sys.stderr)
+    return code
+
+
+def describe(error: BaseException, code: ExitCode) -> list[str]:
+    """The lines that tell a user of an error: what, where, and the way out."""
+    match error:
+        case click.Abort() | KeyboardInterrupt():
+            return ["interrupted"]
+        case click.UsageError(ctx=click.Context() as context):
+            ask = f"`{context.command_path} --help` shows what can be given."
+            return [f"error: {clean(error.format_message())}", f"hint: {ask}"]
+        case click.ClickException():
+            return [f"error: {clean(error.format_message())}"]
+        case RankscopeError():
+            lines = [clean(line) for line in error.message.splitlines()] or [type(error).__name__]
+            return [f"error: {lines[0]}", *lines[1:], *([f"hint: {clean(error.hint)}"] if error.hint else [])]
+        case OSError() if code is not ExitCode.INTERNAL:
+            place = f"{error.filename}: " if error.filename else ""
+            return [f"error: {clean(place + (error.strerror or str(error)))}"]
+        case _:
+            return [
+                f"error: {type(error).__name__}: {clean(str(error))}",
+                "hint: this is a fault of Rankscope; `rankscope --debug …` shows where it arose",
+            ]
 
 
 def main() -> None:
     """Entry point of ``rankscope``."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,60 @@
+"""What a process of ours returns, and the one place that says which error means which code."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import click
+
+from engine.errors import (
+    EmbedderError,
+    ExpectationError,
+    MissingExtraError,
+    RankscopeError,
+    RerankerError,
+    SettingsError,
+    SourceError,
+    StoreError,
+    UsageError,
+)
+
+
+class ExitCode(IntEnum):
+    """The codes are part of the interface: scripts and CI jobs branch on them."""
+
+    OK = 0
+    FAILED = 1
+    """An expectation or a gate was not met."""
+    USAGE = 2
+    """A command, an argument, a file or a setting that cannot be used."""
+    STORE = 3
+    """The index, or everything that searches it, could not answer."""
+    RERANKER = 4
+    """The reranker failed although the settings require it."""
+    INTERNAL = 70
+    """A fault of Rankscope itself (``EX_SOFTWARE`` of sysexits.h), so that it is never read as a failed gate."""
+    INTERRUPTED = 130
+
+
+_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
+    (BrokenPipeError, ExitCode.OK),
+    (ExpectationError, ExitCode.FAILED),
+    (UsageError, ExitCode.USAGE),
+    (SettingsError, ExitCode.USAGE),
+    (SourceError, ExitCode.USAGE),
+    (MissingExtraError, ExitCode.USAGE),
+    (StoreError, ExitCode.STORE),
+    (EmbedderError, ExitCode.STORE),
+    (RerankerError, ExitCode.RERANKER),
+    (RankscopeError, ExitCode.USAGE),
+    (KeyboardInterrupt, ExitCode.INTERRUPTED),
+    (click.Abort, ExitCode.INTERRUPTED),
+    (click.ClickException, ExitCode.USAGE),
+    (OSError, ExitCode.USAGE),
+)
+"""First match wins. A broken pipe is a reader who has seen enough, as in ``rankscope search … | head``."""
+
+
+def exit_code(error: BaseException) -> ExitCode:
+    """The code of an error that ended a command."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.INTERNAL)

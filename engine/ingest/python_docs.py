@@ -138,16 +138,27 @@ def merge(entries: Sequence[Entry]) -> Iterator[Document]:
     for best, *others in sorted(groups, key=lambda group: (group[0].module, group[0].id)):
         if best.id not in taken:
             taken.add(best.id)
-            yield document_of(best, [other.id for other in others if other.distance == best.distance])
+            yield document_of(best, [other.id for other in others if _is_alias(other)])
 
 
-def _preference(entry: Entry) -> tuple[bool, int, bool, int, bool, str]:
-    """Sorts the names of one object, the one its users write first: not a platform's plumbing, where it is defined,
-    under its own name, the shortest path (``asyncio.sleep``, not ``asyncio.tasks.sleep``), in its own module."""
-    home, _, qualified = entry.key.partition(":")
-    own_name = entry.id.rpartition(".")[2] == qualified.rpartition(".")[2]
+def _is_alias(entry: Entry) -> bool:
+    """Whether another name is worth keeping: not one of a subclass, nor of every method of a renamed class."""
+    return not entry.distance and (entry.kind not in ("method", "property") or _own_name(entry))
+
+
+def _own_name(entry: Entry) -> bool:
+    """Whether the name, without its module, is how the object calls itself."""
+    qualified = entry.key.partition(":")[2]
+    return f".{qualified}".endswith(f".{entry.id.removeprefix(entry.module + '.')}")
+
+
+def _preference(entry: Entry) -> tuple[bool, bool, int, int, bool, str]:
+    """Sorts the names of one object, the one its users write first: not a platform's plumbing, under its own name
+    (``socket.socket.recv``, not ``socket.SocketType.recv``), at the class nearest to its definition, the shortest path
+    (``asyncio.sleep``, not ``asyncio.tasks.sleep``), in its own module."""
     plumbing = entry.id.partition(".")[0] in PLUMBING
-    return plumbing, entry.distance, not own_name, entry.id.count("."), entry.module != home, entry.id
+    abroad = entry.module != entry.key.partition(":")[0]
+    return plumbing, not _own_name(entry), entry.distance, entry.id.count("."), abroad, entry.id
 
 
 def document_of(entry: Entry, aliases: list[str]) -> Document:
@@ -160,7 +171,7 @@ def document_of(entry: Entry, aliases: list[str]) -> Document:
             "text": entry.doc,
             "kind": entry.kind,
             "module": entry.module,
-            "identifiers": " ".join([*words(entry.id), entry.module, *aliases]),
+            "identifiers": " ".join(dict.fromkeys([*words(entry.id), entry.module, *aliases])),
             "aliases": aliases,
         },
     )

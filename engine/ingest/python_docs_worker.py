@@ -1,8 +1,8 @@
 """Reads the docstrings of modules: a script for a plain interpreter of its own, standard library only.
 
-Every line of standard input names a module (an empty one: the root, whose children are the top-level modules); the answer is one line of JSON on standard output, ``{"module",
-"entries", "children", "error"}``: children are the public submodules, and error is '' unless the module's own code
-failed. A module that this platform lacks has no entries and no error. An entry is one public name:
+Every line of standard input names a module, an empty one the root of all. The answer is one line of JSON on standard
+output, ``{"module", "entries", "children", "error"}``: children are the public submodules, and error is '' unless the
+module's own code failed. A module that this platform lacks has no entries and no error. An entry is one public name:
 
     id         the name as it is reached (``posixpath.join``; builtins without their module: ``str.split``)
     key        what the object is: entries of equal key and doc are one object under several names
@@ -36,7 +36,7 @@ BOILERPLATE = re.compile(
     r"Alias for field number \d+|Initialize self\.  See help|Create and return a new object|"
     r"list of weak references to the object|dictionary for instance variables|The type of the None singleton|"
     r"Create new instance of \w+\(|An enumeration\.|Abstract base class for generic types|"
-    r"Python Character Mapping Codec|Deprecated alias|Helper for pickle"
+    r"Python Character Mapping Codec|Deprecated AST node class|Helper for pickle|Internal function\.$"
 )
 DESCRIPTORS = (property, types.GetSetDescriptorType, types.MemberDescriptorType)
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -96,14 +96,14 @@ def module_entries(name: str, module: types.ModuleType) -> Iterator[Entry]:
         if isinstance(value, type):
             yield from class_entries(prefix + attribute, value)
         elif doc := own_doc(value):
-            kind = "function" if callable(value) else "data"
+            kind = "function" if inspect.isroutine(value) or hasattr(value, "__wrapped__") else "object"
             yield entry(prefix + attribute, object_key(value, prefix + attribute), kind, doc, value)
 
 
 def is_home(module: types.ModuleType, value: object) -> bool:
     """Whether a module without ``__all__`` means the value as its own: defined there, or in its private C half."""
-    home = getattr(value, "__module__", None) or getattr(type(value), "__module__", "")
-    return home == module.__name__ or home.startswith("_") or (module is builtins)
+    home: str = getattr(value, "__module__", None) or type(value).__module__
+    return home == module.__name__ or home.startswith("_") or module is builtins
 
 
 def class_entries(name: str, cls: type) -> Iterator[Entry]:
@@ -181,17 +181,18 @@ def object_key(value: Any, name: str) -> str:
     return f"{getattr(value, '__module__', '')}:{qualified}"
 
 
-def signature(value: Any, doc: str) -> str:
-    """``(a, b=1)`` without ``self``; '' where the interpreter does not know it and the docstring does not say."""
+def signature(name: str, value: Any, doc: str) -> str:
+    """``(a, b=1)`` without ``self``, from the docstring's first line where that states it; '' where nobody knows."""
+    first = doc.partition("\n")[0]
+    if stated := re.match(rf"(?:\w+\.)?{re.escape(name.rpartition('.')[2])}(\(.*)", first):
+        return stated[1]
     text = getattr(value, "__text_signature__", None)
     if isinstance(text, str):
-        return re.sub(r"\(\$\w+, (/, )?|\(\$\w+\)", lambda match: "()" if match[0][-1] == ")" else "(", text)
+        return re.sub(r"^\((\$\w+(, )?)?(/(, )?)?", "(", text)
     try:
         found = inspect.signature(value)
     except Exception:  # default values and annotations may hold any code
-        first = doc.partition("\n")[0]
-        call = re.match(r"[\w.]*\(.*", first)
-        return first[first.index("(") :] if call else ""
+        return ""
     parameters = list(found.parameters.values())
     if parameters and parameters[0].name in ("self", "cls") and inspect.isroutine(value):
         found = found.replace(parameters=parameters[1:])
@@ -199,7 +200,7 @@ def signature(value: Any, doc: str) -> str:
 
 
 def entry(name: str, key: str, kind: str, doc: str, value: Any = None, distance: int = 0) -> Entry:
-    call = signature(value, doc) if callable(value) else ""
+    call = signature(name, value, doc) if callable(value) else ""
     return {"id": name, "key": key, "distance": distance, "kind": kind, "doc": doc, "signature": call}
 
 

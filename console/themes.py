@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 from textual.color import Color, ColorParseError
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from console.palette import LEG_COUNT, VARIABLE_PREFIX
 from engine.errors import SettingsError
@@ -140,14 +140,15 @@ def textual_theme(name: str, file: ThemeFile) -> Theme:
         panel=colors.panel,
         dark=file.dark,
         ansi=file.ansi,
-        variables={f"{VARIABLE_PREFIX}{role}": value for role, value in own.items()} | _textual_variables(file),
+        variables=_textual_variables(file) | {f"{VARIABLE_PREFIX}{role}": value for role, value in own.items()},
     )
 
 
 def _textual_variables(file: ThemeFile) -> dict[str, str]:
-    """Textual's own names that its built-in widgets read."""
+    """Textual's own names that its built-in widgets read; for the terminal's colours on top of its own such theme."""
     colors = file.colors
-    return {
+    ground = BUILTIN_THEMES["ansi-dark" if file.dark else "ansi-light"].variables if file.ansi else {}
+    return ground | {
         "text-muted": colors.muted,
         "border": colors.accent,
         "border-blurred": colors.rule,

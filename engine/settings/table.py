@@ -130,7 +130,7 @@ KNOBS: dict[str, Knob] = {
         "How many of the fused list are reranked.", "top n", 1, MAX_TOP, 1, unit="documents", live=True, log=True
     ),
     "rerank.blend": Knob("What the rerank score does to the order.", choices=BLENDS, live=True),
-    "rerank.weight": Knob("Share of the rerank score in a blend.", "blend", 0, 1, 0.05, live=True),
+    "rerank.weight": Knob("Share of the rerank score in a blend.", "blend weight", 0, 1, 0.05, live=True),
     "rerank.vector_weight": Knob(
         "Share of the vector inside provider term.", "term vector", minimum=0, maximum=1, step=0.05, live=True
     ),

@@ -1,0 +1,137 @@
+"""The knob panel's lines, made from settings and the knob table; and why a knob makes no difference now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from console.widgets.slider import KnobRow
+from engine.errors import SettingsError
+from engine.fusion.blends import resolve
+from engine.fusion.combiners import COMBINERS
+from engine.settings import knobs
+from engine.settings.paths import Keys, join
+from engine.settings.schema import LexicalLeg, Settings
+from engine.settings.table import MAX_TOP, Knob
+from engine.stores.base import StoreInfo
+
+GROUPS = ("Weights", "Fusion", "Lexical", "Dense", "Rerank", "Cut")
+
+
+def knob_rows(settings: Settings, saved: Settings, greyed: Mapping[str, str]) -> tuple[KnobRow, ...]:
+    """Every live knob of these settings, in the order of the groups; ``greyed`` is path → reason."""
+    rows = [
+        _row(settings, saved, keys, value, shape.knob, greyed.get(join(keys), ""))
+        for keys, value, shape in knobs.leaves(settings)
+        if shape.knob is not None and shape.knob.live
+    ]
+    order = {group: place for place, group in enumerate(_groups(settings))}
+    return tuple(sorted(rows, key=lambda row: order[row.group]))
+
+
+def _row(settings: Settings, saved: Settings, keys: Keys, value: Any, knob: Knob, reason: str) -> KnobRow:
+    path = join(keys)
+    legs = list(settings.legs)
+    before = _saved_value(saved, path, value)
+    low, high = _track(keys, knob, value)
+    leg = legs.index(keys[1]) if keys[0] == "weights" and keys[1] in legs else -1
+    return KnobRow(path, _label(keys, knob), _group(settings, keys), knob, value, before, low, high, leg, reason)
+
+
+def _saved_value(saved: Settings, path: str, value: Any) -> Any:
+    try:
+        return knobs.get(saved, path)
+    except SettingsError:  # the file has no such leg or feature
+        return value
+
+
+def _track(keys: Keys, knob: Knob, value: Any) -> tuple[float, float]:
+    """Where the slider begins and ends: the useful part of the range, wider where the value lies beyond."""
+    low = knob.minimum if knob.minimum is not None else 0.0
+    high = knob.slider or (knob.maximum if knob.maximum is not None else 1.0)
+    if knob.slider and low < -knob.slider:
+        low = 0.0 if not isinstance(value, float) or value >= 0 else -knob.slider
+    if knob.log and high == MAX_TOP:
+        high = 512.0
+    number = float(value) if isinstance(value, int | float) else low
+    return min(low, number), max(high, number)
+
+
+def _label(keys: Keys, knob: Knob) -> str:
+    if keys[0] == "weights":
+        return keys[1]
+    if keys[0] == "features":
+        return keys[1] if keys[2] == "weight" else f"{keys[1]} {keys[2]}"
+    if "fields" in keys:
+        return f"{keys[-1]} boost"
+    return knob.label or keys[-1].replace("_", " ")
+
+
+def _groups(settings: Settings) -> Iterator[str]:
+    yield from GROUPS[:2]
+    yield from (name.capitalize() for name in settings.legs)
+    yield from GROUPS[-2:]
+
+
+def _group(settings: Settings, keys: Keys) -> str:
+    if keys[0] in ("weights", "features"):
+        return "Weights"
+    return (keys[1] if keys[0] == "legs" else keys[0]).capitalize()
+
+
+def greyed(settings: Settings, info: StoreInfo | None = None) -> dict[str, str]:
+    """Path → why turning that knob would change nothing; ``info`` None while no index is open."""
+    return {
+        join(keys): reason
+        for keys, _, shape in knobs.leaves(settings)
+        if shape.knob is not None and shape.knob.live and (reason := _reason(settings, info, keys, shape.knob))
+    }
+
+
+def _reason(settings: Settings, info: StoreInfo | None, keys: Keys, knob: Knob) -> str:
+    match keys[0]:
+        case "weights":
+            return COMBINERS[settings.fusion.combiner].frozen_reason
+        case "legs":
+            return _leg_reason(settings, info, keys, knob)
+        case "fusion":
+            return _fusion_reason(settings, keys[1])
+        case "rerank":
+            return _rerank_reason(settings, keys[1])
+    return ""
+
+
+def _leg_reason(settings: Settings, info: StoreInfo | None, keys: Keys, knob: Knob) -> str:
+    if knob.needs and info is not None and knob.needs not in info.live_knobs:
+        return info.frozen_reason or f"{info.kind} fixes it when the index is built"
+    if settings.weights.get(keys[1], 0) <= 0:
+        return f"weights.{keys[1]} is 0, so the leg is not run"
+    leg = settings.legs[keys[1]]
+    if isinstance(leg, LexicalLeg) and keys[-1] == "b" and leg.k1 == 0:
+        return "with k1 at 0 the length of a field does not count"
+    return ""
+
+
+def _fusion_reason(settings: Settings, name: str) -> str:
+    combiner = COMBINERS[settings.fusion.combiner]
+    if name == "normalizer" and not combiner.uses_normalizer:
+        return f"{combiner.name} takes no normalised scores"
+    if name == "rank_constant" and not combiner.uses_rank_constant:
+        return "only the combiner rrf has it"
+    return ""
+
+
+def _rerank_reason(settings: Settings, name: str) -> str:
+    rerank = settings.rerank
+    blend = resolve(rerank.blend, rerank.provider)
+    if name != "enabled" and not rerank.enabled:
+        return "reranking is off"
+    if name == "weight" and blend not in ("weighted", "ragflow"):
+        return f"the blend {blend} does not weigh"
+    if name == "normalizer" and blend != "weighted":
+        return "only the blend weighted normalises"
+    if name == "rank_constant" and blend != "rank-fusion":
+        return "only the blend rank-fusion has it"
+    if name == "vector_weight" and rerank.provider != "term":
+        return "only the provider term has it"
+    return ""

@@ -1,0 +1,304 @@
+"""The live knobs under headings: a slider, choice or switch per line, by keys and mouse.
+
+The panel holds no settings. A turn posts ``KnobTurned``; whoever handles it sorts, and then paints panel and lists in
+one frame through ``show``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.strip import Strip
+
+from console.messages import KnobTurned
+from console.palette import Palette
+from console.views_knobs import knob_rows
+from console.widgets.lines import LinesWidget, Row, fit, wrap
+from console.widgets.slider import (
+    COARSE,
+    KnobRow,
+    SliderShape,
+    Value,
+    paint,
+    stepped,
+    typed,
+    value_at,
+    value_text,
+)
+from engine.settings.schema import Settings
+
+FOOT = 4
+"""Lines below the knobs that explain the one under the cursor; fewer where there is little room."""
+
+LABEL = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The panel's lines from the top: a knob's row, or a heading."""
+
+    lines: tuple[KnobRow | str, ...] = ()
+
+    @classmethod
+    def of(cls, rows: Sequence[KnobRow]) -> Layout:
+        lines: list[KnobRow | str] = []
+        group = ""
+        for row in rows:
+            if row.group != group:
+                group = row.group
+                lines.append(group)
+            lines.append(row)
+        return cls(tuple(lines))
+
+    def line_of(self, path: str) -> int:
+        """The line of that knob, −1 where there is none."""
+        return next((at for at, line in enumerate(self.lines) if isinstance(line, KnobRow) and line.path == path), -1)
+
+    def next_knob(self, line: int, step: int) -> int:
+        """The nearest knob's line at least |step| lines away in that direction; the last one there is otherwise."""
+        found, at = line, line + step
+        direction = 1 if step > 0 else -1
+        while 0 <= at < len(self.lines) and not isinstance(self.lines[at], KnobRow):
+            at += direction
+        if 0 <= at < len(self.lines):
+            return at
+        knobs = [place for place, each in enumerate(self.lines) if isinstance(each, KnobRow)]
+        return (knobs[-1] if direction > 0 else knobs[0]) if knobs else found
+
+
+class KnobPanel(LinesWidget, can_focus=True):
+    """All live knobs; the cursor stands on one."""
+
+    DEFAULT_CSS = "KnobPanel { width: 1fr; height: 1fr; }"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Knob above", show=False),
+        Binding("down,j", "move(1)", "Knob below", show=False),
+        Binding("pageup", "move(-8)", "Knobs above", show=False),
+        Binding("pagedown", "move(8)", "Knobs below", show=False),
+        Binding("left,h", "turn(-1)", "A step down", show=False),
+        Binding("right,l", "turn(1)", "A step up", show=False),
+        Binding("shift+left,H", "turn(-5)", "Five steps down", show=False),
+        Binding("shift+right,L", "turn(5)", "Five steps up", show=False),
+        Binding("home", "end(0)", "Least value", show=False),
+        Binding("end", "end(1)", "Greatest value", show=False),
+        Binding("space,enter", "enter", "Next choice, on or off", show=False),
+        Binding("backspace,delete", "reset", "Back to the saved value", show=False),
+        Binding("escape", "drop_typed", "Forget what was typed", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._layout_of_rows = Layout()
+        self._cursor = ""
+        self._top = 0
+        self._typed = ""
+        self._dragging = False
+
+    # --- what it shows
+
+    def show(self, settings: Settings, saved: Settings, greyed: Mapping[str, str] | None = None) -> None:
+        """Paints these settings in one frame; ``greyed`` is path → why the knob makes no difference."""
+        rows = knob_rows(settings, saved, greyed or {})
+        self._layout_of_rows = Layout.of(rows)
+        if self._layout_of_rows.line_of(self._cursor) < 0:
+            self._cursor = rows[0].path if rows else ""
+        self.repaint()
+
+    @property
+    def row(self) -> KnobRow | None:
+        """The knob under the cursor."""
+        line = self._layout_of_rows.line_of(self._cursor)
+        found = self._layout_of_rows.lines[line] if line >= 0 else None
+        return found if isinstance(found, KnobRow) else None
+
+    def select(self, path: str) -> None:
+        """Puts the cursor on that knob."""
+        if self._layout_of_rows.line_of(path) >= 0:
+            self._cursor, self._typed = path, ""
+            self.repaint()
+
+    @property
+    def _room(self) -> int:
+        """Lines for knobs, above the foot."""
+        height = self.content_size.height
+        return max(height - min(FOOT, max(height // 4, 1)), 1)
+
+    def _shape(self) -> SliderShape:
+        return SliderShape.of(self.content_size.width, LABEL)
+
+    def lines(self, width: int) -> Sequence[Strip]:
+        lines, room, height = self._layout_of_rows.lines, self._room, self.content_size.height
+        cursor = self._layout_of_rows.line_of(self._cursor)
+        above = 1 if cursor > 0 and isinstance(lines[cursor - 1], str) else 0  # a knob's heading comes along
+        self._top = min(max(self._top, cursor - room + 1, 0), max(cursor - above, 0), max(len(lines) - room, 0))
+        painted = [self._line(line, width) for line in lines[self._top : self._top + room]]
+        painted += [Row(width).strip()] * (room - len(painted))
+        return [*painted, *self._foot(width, height - room)]
+
+    def _line(self, line: KnobRow | str, width: int) -> Strip:
+        palette = self.palette
+        if isinstance(line, str):
+            row = Row(width).add(f" {line} ", palette.heading)
+            return row.add("─" * max(row.left - 1, 0), palette.rule).strip()
+        return paint(line, self._shape(), palette, width, cursor=line.path == self._cursor, focused=self.has_focus)
+
+    def _foot(self, width: int, height: int) -> list[Strip]:
+        """What the knob under the cursor is, and why it cannot be turned, under a rule that says what is hidden."""
+        palette, row = self.palette, self.row
+        hidden = len(self._layout_of_rows.lines) - self._room
+        rule = Row(width).add("─" * width, palette.rule)
+        if hidden > 0:
+            more = f" {'↑' if self._top else ' '}{'↓' if self._top < hidden else ' '} "
+            rule = Row(width).add("─" * max(width - 6, 0), palette.rule).add(more, palette.muted)
+            rule.add("─" * rule.left, palette.rule)
+        foot = [rule.strip()]
+        if row is not None:
+            lines = about(row, self._typed, palette, width - 2)
+            foot += [Row(width).add(" ").add(text, style).strip() for text, style in lines]
+        return [*foot, *[Row(width).strip()] * height][:height]
+
+    def watch_has_focus(self, _: bool) -> None:
+        self.repaint()
+
+    def on_resize(self) -> None:
+        self._built = None
+
+    # --- keys
+
+    def action_move(self, step: int) -> None:
+        line = self._layout_of_rows.next_knob(self._layout_of_rows.line_of(self._cursor), step)
+        target = self._layout_of_rows.lines[line] if 0 <= line < len(self._layout_of_rows.lines) else None
+        if isinstance(target, KnobRow):
+            self.select(target.path)
+
+    def action_turn(self, steps: int) -> None:
+        if (row := self.row) is not None:
+            self._post(row, stepped(row, steps if row.kind == "slider" else (1 if steps > 0 else -1)))
+
+    def action_end(self, share: int) -> None:
+        if (row := self.row) is None:
+            return
+        if row.kind == "slider":
+            self._post(row, value_at(row, share))
+        else:
+            values: Sequence[Value] = row.knob.choices or (False, True)
+            self._post(row, values[-1 if share else 0])
+
+    def action_enter(self) -> None:
+        if (row := self.row) is None:
+            return
+        if self._typed:
+            text, self._typed = self._typed, ""
+            try:
+                self._post(row, typed(row, text))
+            except ValueError:
+                self.notify(f"{text!r} is not a number", title=row.path, severity="error")
+                self.repaint()
+        elif row.kind != "slider":
+            self._post(row, stepped(row, 1))
+
+    def action_reset(self) -> None:
+        if self._typed:
+            self._typed = self._typed[:-1]
+            self.repaint()
+        elif (row := self.row) is not None:
+            self._post(row, row.saved)
+
+    def action_drop_typed(self) -> None:
+        self._typed = ""
+        self.repaint()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape is ours only while a number is being typed."""
+        return bool(self._typed) if action == "drop_typed" else True
+
+    def on_key(self, event: events.Key) -> None:
+        row = self.row
+        if row is None or row.kind != "slider" or event.character is None:
+            return
+        if event.character in "0123456789.," or (event.character == "-" and not self._typed):
+            event.stop()
+            self._typed += event.character
+            self.repaint()
+
+    def on_blur(self) -> None:
+        self._typed = ""
+
+    def _post(self, row: KnobRow, value: Value) -> None:
+        self._typed = ""
+        if row.reason:
+            self.notify(row.reason, title=row.path, severity="warning")
+        if value != row.value:
+            self.post_message(KnobTurned(row.path, value))
+        else:
+            self.repaint()
+
+    # --- mouse
+
+    def _at(self, y: int) -> KnobRow | None:
+        line = self._top + y
+        found = self._layout_of_rows.lines[line] if y < self._room and line < len(self._layout_of_rows.lines) else None
+        return found if isinstance(found, KnobRow) else None
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        row = self._at(event.y)
+        if row is None or event.button != 1:
+            return
+        self._cursor, self._typed = row.path, ""
+        shape = self._shape()
+        if event.x < shape.begin - 1:
+            self.repaint()
+        elif row.kind == "slider":
+            if event.x < shape.begin + shape.track:
+                self._dragging = True
+                self.capture_mouse()
+                self._post(row, value_at(row, shape.share(event.x)))
+            else:
+                self.repaint()
+        else:
+            self._post(row, stepped(row, -1 if row.kind == "choice" and event.x < shape.begin + 2 else 1))
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._dragging and (row := self.row) is not None:
+            self._post(row, value_at(row, self._shape().share(event.x)))
+
+    def on_mouse_up(self, _: events.MouseUp) -> None:
+        if self._dragging:
+            self._dragging = False
+            self.release_mouse()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._wheel(event, -1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._wheel(event, 1)
+
+    def _wheel(self, event: events.MouseEvent, direction: int) -> None:
+        """Over the slider under the cursor the wheel turns it, anywhere else it moves the cursor."""
+        event.stop()
+        row = self._at(event.y)
+        if row is not None and row.path == self._cursor and event.x >= self._shape().begin - 1:
+            self.action_turn(direction * (COARSE if event.shift else 1))
+        else:
+            self.action_move(-direction)
+
+
+def about(row: KnobRow, text: str, palette: Palette, width: int) -> list[tuple[str, Style]]:
+    """The foot: what is being typed, else why the knob is grey, else what it does; then range and saved value."""
+    lines: list[tuple[str, Style]] = []
+    if text:
+        lines.append((f"{row.label} = {text}▏  ⏎ sets it, esc forgets", palette.heading))
+    elif row.reason:
+        lines.extend((row.reason[a:b], palette.warning) for a, b in wrap(row.reason, width)[:2])
+    else:
+        lines.extend((row.knob.help[a:b], palette.text) for a, b in wrap(row.knob.help, width)[:2])
+    facts = row.knob.range_text if row.kind == "slider" else ""
+    if row.changed:
+        facts = f"saved {value_text(row, row.saved)} (⌫ resets)" + (f" · {facts}" if facts else "")
+    return [*lines, (fit(facts, width), palette.muted)]

@@ -74,7 +74,7 @@ def rank(pool: CandidatePool, rerank: RerankScores | None, weighting: Weighting)
         score=after.score,
         fused_score=fused,
         leg_weight=effective,
-        normalized=np.where(base.counted, base.normalized, np.nan).T,
+        normalized=base.normalized.T,
         contribution=contribution.T,
         feature_contribution=base.features.T,
         rerank_score=after.rerank_score,

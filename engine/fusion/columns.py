@@ -18,7 +18,7 @@ SIGNED_KINDS = frozenset({ScoreKind.LOGIT, ScoreKind.COSINE, ScoreKind.DOT, Scor
 class Columns:
     """Scores of the ranked documents.
 
-    scores         float64[legs, n], any finite value where not present
+    scores         float64[legs, n], NaN where not present
     present        bool[legs, n], the leg has a score that counts, and the document is ranked
     returned       bool[legs, n], present, and the leg found the document itself
     active         bool[legs], the leg weighs more than 0
@@ -38,19 +38,13 @@ class Columns:
 
     def only_returned(self) -> Columns:
         """The same, without the scores that were completed."""
-        return replace(self, present=self.returned)
+        return replace(self, scores=np.where(self.returned, self.scores, np.nan), present=self.returned)
 
     def extremes(self) -> tuple[FloatArray, FloatArray]:
-        """Least and greatest present score of each leg, float64[legs, 1]; 0 and 0 where a leg has none."""
-        if self.scores.shape[1] == 0:
-            none = np.zeros((len(self.scores), 1))
-            return none, none
-        if self.present.all():
-            return self.scores.min(axis=1, keepdims=True), self.scores.max(axis=1, keepdims=True)
-        low = np.where(self.present, self.scores, np.inf).min(axis=1, keepdims=True)
-        high = np.where(self.present, self.scores, -np.inf).max(axis=1, keepdims=True)
-        some = low <= high
-        return np.where(some, low, 0.0), np.where(some, high, 0.0)
+        """Least and greatest score of each leg, float64[legs, 1]; NaN where a leg has none."""
+        low = np.fmin.reduce(self.scores, axis=1, keepdims=True, initial=np.nan)
+        high = np.fmax.reduce(self.scores, axis=1, keepdims=True, initial=np.nan)
+        return low, high
 
     def require_non_negative(self, what: str) -> None:
         """Raises ``SettingsError`` when a leg that weighs more than 0 can have negative scores."""
@@ -65,8 +59,15 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Normalized:
-    """What a leg gives each document before its weight: ``values`` float64[legs, n], the floor where not
-    ``counted`` (bool[legs, n])."""
+    """What a leg gives each document before its weight.
+
+    values  float64[legs, n], NaN where no score counts
+    floor   float64[legs, 1] or one number, where those stand; never above a value of the same leg
+    """
 
     values: FloatArray
-    counted: BoolArray
+    floor: FloatArray | float = 0.0
+
+    def filled(self) -> FloatArray:
+        """The values, with the floor where no score counts."""
+        return np.fmax(self.values, self.floor)

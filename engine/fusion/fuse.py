@@ -28,8 +28,7 @@ class Basis:
     columns     the legs' scores that count
     eligible    bool[n], ranked: a leg of weight above 0 returned it
     absent      int64[n], legs of weight above 0 without a score for it; None where none lacks one
-    normalized  float64[legs, n], the floor where not ``counted``
-    counted     bool[legs, n]
+    normalized  float64[legs, n], NaN where no score counts
     terms       float64[legs, n], normalised × multiplier: what one unit of weight gives
     features    float64[f, n], contributions
     dropped     int8[n], codes of the rules by which documents are not ranked
@@ -40,7 +39,6 @@ class Basis:
     eligible: BoolArray
     absent: IntArray | None
     normalized: FloatArray
-    counted: BoolArray
     terms: FloatArray
     features: FloatArray
     dropped: npt.NDArray[np.int8]
@@ -79,11 +77,10 @@ def basis(pool: CandidatePool, weighting: Weighting, active: BoolArray) -> Basis
         dropped = _unranked(eligible, found, below, active)
         present &= eligible
         returned &= eligible
-    absent: IntArray | None = (~present[active]).sum(axis=0)
-    if absent is not None and not absent.any():
-        absent = None
+    if below is not None or not eligible.all():
+        raw = np.where(present, raw, np.nan)
     columns = Columns(
-        scores=raw if present.all() else np.where(present, raw, 0.0),
+        scores=raw,
         present=present,
         returned=returned,
         active=active,
@@ -93,17 +90,16 @@ def basis(pool: CandidatePool, weighting: Weighting, active: BoolArray) -> Basis
     )
     how = combiner(weighting.combiner)
     normalized = how.normalize(columns, normalizer(weighting.normalizer))
-    terms = normalized.values if how.multiplier is None else normalized.values * how.multiplier(columns)
+    terms = normalized.filled()
     return Basis(
-        columns,
-        eligible,
-        absent,
-        normalized.values,
-        normalized.counted,
-        terms,
-        _feature_contributions(pool, weighting),
-        dropped,
-        warnings,
+        columns=columns,
+        eligible=eligible,
+        absent=None if present.all() else (~present[active]).sum(axis=0),
+        normalized=normalized.values,
+        terms=terms if how.multiplier is None else terms * how.multiplier(columns),
+        features=_feature_contributions(pool, weighting),
+        dropped=dropped,
+        warnings=warnings,
     )
 
 

@@ -21,8 +21,7 @@ def _vectors(columns: Columns) -> BoolArray:
 def terms(columns: Columns) -> Normalized:
     """Elasticsearch reports a cosine, and the dot product of unit vectors, as (1 + s)/2."""
     reported = np.where(_vectors(columns)[:, None], (1.0 + columns.scores) / 2.0, columns.scores)
-    floor = np.where(columns.present, reported, 0.0).min(axis=1, keepdims=True, initial=0.0)
-    return Normalized(np.where(columns.present, reported, floor), columns.present)
+    return Normalized(reported, np.fmin.reduce(reported, axis=1, keepdims=True, initial=0.0))
 
 
 def effective(weights: FloatArray, elsewhere: float, columns: Columns) -> FloatArray:

@@ -10,13 +10,13 @@ import numpy as np
 from engine.fusion.columns import Columns, Normalized
 from engine.fusion.combiners.base import Combiner, as_configured
 from engine.fusion.order import ranks
-from engine.records import FloatArray
 
 
 def terms(columns: Columns) -> Normalized:
     positions = ranks(columns.scores, columns.returned)
-    reciprocal: FloatArray = 1.0 / (columns.rank_constant + np.maximum(positions, 1))
-    return Normalized(np.where(columns.returned, reciprocal, 0.0), columns.returned)
+    reciprocal = np.full(columns.scores.shape[1] + 1, np.nan)
+    reciprocal[1:] = 1.0 / (columns.rank_constant + np.arange(1, len(reciprocal)))
+    return Normalized(reciprocal[positions])
 
 
 RRF = Combiner("rrf", "reciprocal ranks, scores ignored", as_configured, terms, uses_rank_constant=True)

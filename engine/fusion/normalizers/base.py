@@ -13,11 +13,11 @@ from engine.records import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Normalizer:
-    """A way to bring scores to one scale. Calling it gives the normalised scores with the floor where none counts.
+    """A way to bring scores to one scale.
 
     name          as in ``fusion.normalizer``
     summary       one line for a person
-    scale         Columns → float64[legs, n]; what it gives where a score is not present is not used
+    scale         Columns → float64[legs, n], NaN where there is no score
     floor         Columns → float64[legs, 1], where an absent score stands; None is 0
     returned_only only what a leg returned counts; completed scores stand at the floor
     non_negative  refuses legs whose kind of score can be negative
@@ -36,11 +36,10 @@ class Normalizer:
             columns.require_non_negative(self.name)
         if self.returned_only:
             columns = columns.only_returned()
-        floor = 0.0 if self.floor is None else self.floor(columns)
-        return Normalized(np.where(columns.present, self.scale(columns), floor), columns.present)
+        return Normalized(self.scale(columns), 0.0 if self.floor is None else self.floor(columns))
 
 
 def least_floor(columns: Columns) -> FloatArray:
-    """The smaller of 0 and the least present score: for scales that keep negative scores negative."""
+    """The smaller of 0 and the least score: for scales that keep negative scores negative."""
     low, _ = columns.extremes()
-    return np.minimum(low, 0.0)
+    return np.fmin(low, 0.0)

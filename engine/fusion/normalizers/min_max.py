@@ -12,8 +12,9 @@ from engine.records import FloatArray
 def scale(columns: Columns) -> FloatArray:
     low, high = columns.extremes()
     span = high - low
-    scaled = (columns.scores - low) / np.where(span > 0, span, 1.0)
-    scaled[span[:, 0] <= 0] = 1.0
+    scaled: FloatArray = columns.scores - low
+    scaled /= np.where(span > 0, span, 1.0)
+    scaled += span <= 0
     return scaled
 
 

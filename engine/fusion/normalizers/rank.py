@@ -15,8 +15,8 @@ from engine.records import FloatArray
 
 def scale(columns: Columns) -> FloatArray:
     count = np.maximum(columns.present.sum(axis=1, keepdims=True), 1)
-    result: FloatArray = 1.0 - (ranks(columns.scores, columns.present) - 1) / count
-    return result
+    share = 1.0 - (ranks(columns.scores, columns.present) - 1) / count
+    return np.where(columns.present, share, np.nan)
 
 
 RANK = Normalizer("rank", "first 1, last 1/n, by position alone", scale, returned_only=True)

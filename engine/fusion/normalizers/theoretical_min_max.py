@@ -29,9 +29,10 @@ def scale(columns: Columns) -> FloatArray:
     bound = np.array([[_BOUND.get(kind, np.nan)] for kind in columns.kinds])
     bound = np.where(np.isnan(bound), low, bound)
     span = high - bound
+    scaled: FloatArray = columns.scores - bound
+    scaled /= np.where(span > 0, span, 1.0)
     # a float32 cosine may be a hair below −1; an absent score at 0 must not stand above it
-    scaled: FloatArray = np.maximum(columns.scores - bound, 0.0) / np.where(span > 0, span, 1.0)
-    return scaled
+    return np.maximum(scaled, 0.0, out=scaled)
 
 
 THEORETICAL_MIN_MAX = Normalizer("theoretical-min-max", "least possible score 0, greatest found 1", scale)

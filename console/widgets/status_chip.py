@@ -1,0 +1,44 @@
+"""The chip that always says what really ran; a click, or its tooltip, gives the whole account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.strip import Strip
+
+from console.messages import ActionRequested
+from console.views_status import StatusView, status_view
+from console.widgets.direct import Direct
+from console.widgets.lines import LinesWidget, Row, width_of
+from engine.trace import Trace
+
+
+class StatusChip(Direct, LinesWidget):
+    """One line, its text cut to the room there is."""
+
+    DEFAULT_CSS = "StatusChip { height: 1; width: 1fr; }"
+
+    view: StatusView = status_view(None)
+
+    def show(self, trace: Trace | None, busy: bool | str = False) -> None:
+        """Paints what this trace says, or what is under way."""
+        self.view = status_view(trace, busy)
+        self.repaint()
+
+    def lines(self, width: int) -> Sequence[Strip]:
+        palette, view = self.palette, self.view
+        text = view.text if width_of(view.text) + 4 <= width else _shortened(view, width - 4)
+        style = palette.tone(view.role)
+        words = palette.text if view.role == "success" else style
+        return [Row(width).add(f" {view.mark} ", style).add(text, words).strip()]
+
+    def on_enter(self) -> None:
+        self.tooltip = "\n".join((self.view.text, *self.view.detail))
+
+    def on_click(self) -> None:
+        self.post_message(ActionRequested("status"))
+
+
+def _shortened(view: StatusView, width: int) -> str:
+    """The long text cut, unless so little of it would be left that the short one says more."""
+    return view.text if width > width_of(view.short) + 8 else view.short

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from engine.executor import run_in
-from engine.ingest.template import fill
+from engine.ingest.template import Template
 from engine.records import Document
 from engine.rerankers.base import RerankDocument, Reranker
 from engine.rerankers.ledger import TERM, UNSCORED, Scored
@@ -39,8 +39,9 @@ class RerankStage:
         Raises ``RerankerError`` or whatever the reranker raises, with what came before kept.
         """
         items = []
+        template = Template.parse(self.settings.text, "rerank.text")
         for document, cosine in zip(documents, cosines, strict=True):
-            text, cut = fill(self.settings.text, document, self.settings.max_chars)
+            text, cut = template.fill(document, self.settings.max_chars)
             if text.strip():
                 items.append((RerankDocument(document, text, cosine), cut))
             else:

@@ -1,8 +1,9 @@
-"""The queries that were typed, newest last, kept between runs in one small file."""
+"""The queries that were typed, newest last, kept between runs in one small file of JSON lines."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 
 from engine.errors import SettingsError
@@ -18,8 +19,7 @@ class History:
         self.queries: list[str] = []
         if file is not None:
             with contextlib.suppress(FileNotFoundError):
-                text = file.read_text(encoding="utf-8", errors="replace")
-                self.queries = [line for line in text.splitlines() if line.strip()][-LIMIT:]
+                self.queries = _queries(file.read_text(encoding="utf-8", errors="replace"))
 
     def add(self, query: str) -> None:
         """Put a query last. Raises ``SettingsError`` where the file cannot be written; the query is kept all the same."""
@@ -32,7 +32,18 @@ class History:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             aside = self._file.with_suffix(".tmp")
-            aside.write_text("\n".join(self.queries) + "\n", encoding="utf-8")
+            aside.write_text("".join(f"{json.dumps(q, ensure_ascii=False)}\n" for q in self.queries), encoding="utf-8")
             aside.replace(self._file)
         except OSError as error:
             raise SettingsError(f"the query history {self._file} cannot be written: {error.strerror}") from error
+
+
+def _queries(text: str) -> list[str]:
+    """The strings of a file of JSON lines; a line that is none is left out, as a half-written one would be."""
+    queries = []
+    for line in text.splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            query = json.loads(line)
+            if isinstance(query, str) and query.strip():
+                queries.append(query)
+    return queries[-LIMIT:]

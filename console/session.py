@@ -96,7 +96,7 @@ class Session:
 
     async def _follow(self, search: Search) -> AsyncIterator[Event]:
         generation, settings = self.generation, self.settings
-        async with aclosing(search.run(settings)) as events:  # type: ignore[type-var]
+        async with aclosing(search.run(settings)) as events:
             async for event in events:
                 if generation != self.generation:
                     return

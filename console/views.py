@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.records import CandidatePool, Document, FloatArray, IntArray
+from engine.records import BoolArray, CandidatePool, Document, FloatArray, IntArray
 from engine.trace import Trace
 
 Buckets = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.uint8]
 
 FUSED, RERANKED = "fused", "reranked"
 
@@ -57,7 +58,7 @@ class ListView:
     scores: FloatArray
     decimals: int
     buckets: Buckets
-    flags: npt.NDArray[np.uint8]
+    flags: Flags
     documents: Mapping[str, Document]
 
     def __len__(self) -> int:
@@ -98,7 +99,7 @@ def fused_view(trace: Trace, version: int) -> ListView:
     place = np.arange(len(order))
     in_window = (place >= cut.offset) & (place < cut.offset + cut.top_k)
     kept = _result_mask(trace)[order]
-    flags = np.where(in_window, 0, CUT) | np.where(in_window & ~kept, LEFT, 0)
+    flags = _flags((~in_window, CUT), (in_window & ~kept, LEFT))
     return _view(trace, version, FUSED, "Fused", _pool_note(trace), order, ranking.fused_score[order], flags)
 
 
@@ -111,10 +112,10 @@ def reranked_view(trace: Trace, version: int) -> ListView:
     was_in = (before >= cut.offset) & (before < cut.offset + cut.top_k)
     scored = ~np.isnan(ranking.rerank_score[order])
     any_scored = bool(scored.any())
-    flags = np.where(kept, 0, CUT) | np.where(kept & ~was_in, ENTERED, 0)
+    newcomer = ~scored & (before < trace.settings.rerank.top_n)
+    flags = _flags((~kept, CUT), (kept & ~was_in, ENTERED))
     if any_scored:
-        flags |= np.where(scored, 0, UNSCORED)
-        flags |= np.where(~scored & (before < trace.settings.rerank.top_n), NEWCOMER, 0)
+        flags |= _flags((~scored, UNSCORED), (newcomer, NEWCOMER))
     delta = before - np.arange(len(order)) if any_scored else np.zeros(0, dtype=np.int64)
     scores = np.where(scored, ranking.score[order], np.nan) if any_scored else ranking.score[order]
     note = f"{int(scored.sum())} scored" if any_scored else _no_rerank_note(trace)
@@ -129,7 +130,7 @@ def leg_view(trace: Trace, version: int, leg: int) -> ListView:
     name = pool.leg_names[leg]
     total = trace.totals.get(name, len(order))
     note = f"{len(order):,} of {total:,}" if total > len(order) else f"{total:,}"
-    flags = np.where(_result_mask(trace)[order], 0, CUT)
+    flags = _flags((~_result_mask(trace)[order], CUT))
     return _view(trace, version, name, name, note, order, pool.scores[order, leg], flags)
 
 
@@ -157,7 +158,7 @@ def _view(
     note: str,
     order: IntArray,
     scores: FloatArray,
-    flags: npt.NDArray[np.int64],
+    flags: Flags,
     delta: IntArray | None = None,
 ) -> ListView:
     position = np.full(len(trace.pool), -1, dtype=np.int64)
@@ -174,9 +175,16 @@ def _view(
         scores=scores,
         decimals=_decimals(scores),
         buckets=bar_buckets(trace.pool, trace.ranking.contribution),
-        flags=flags.astype(np.uint8),
+        flags=flags,
         documents=trace.documents,
     )
+
+
+def _flags(*parts: tuple[BoolArray, int]) -> Flags:
+    flags = np.zeros(len(parts[0][0]), dtype=np.uint8)
+    for mask, flag in parts:
+        flags[mask] |= flag
+    return flags
 
 
 def _decimals(scores: FloatArray) -> int:
@@ -184,7 +192,7 @@ def _decimals(scores: FloatArray) -> int:
     return 4 if len(known) and float(np.abs(known).max()) < 0.1 else 3
 
 
-def _result_mask(trace: Trace) -> npt.NDArray[np.bool_]:
+def _result_mask(trace: Trace) -> BoolArray:
     kept = np.zeros(len(trace.pool), dtype=bool)
     kept[trace.ranking.results] = True
     return kept
@@ -211,6 +219,10 @@ class Journey:
     """Stage and place: ``("lexical", "3")``, ``("dense", "–")``, ``("fused", "5")``."""
     end: str
     """``kept``, or the rule that dropped it."""
+
+    @property
+    def kept(self) -> bool:
+        return self.end == "kept"
 
 
 def journey(trace: Trace, document_id: str) -> Journey:

@@ -1,14 +1,468 @@
-"""The main screen: query line, timings, lists, weights, document."""
+"""The main screen: query line, timings, lists, weights, document.
+
+Rows from the top: title, query line, timing strip beside the status chip, the panes, the line of messages and keys.
+Every pane has a one-line heading. Wide: lists and document left, weights right. Narrow: weights take the document's
+place. Whatever changes is painted in one handler, so that it stands in one frame.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.timer import Timer
+from textual.widget import Widget
+
+from console.actions import ACTIONS, BY_NAME, Context
+from console.history import History
+from console.launch import Launch
+from console.messages import ActionRequested, CursorMoved, KnobTurned, Pinned, QuerySubmitted, RerankToggled
+from console.screens.deeds import Deeds
+from console.screens.faults import told
+from console.session import Session
+from console.views import Journey, journey, views
+from console.views_knobs import greyed
+from console.widgets.bars import Divider, FootLine, JourneyLine, QueryMark, TitleBar
+from console.widgets.knob_panel import KnobPanel
+from console.widgets.lists import Lists
+from console.widgets.pane import Pane
+from console.widgets.query_line import QueryLine
+from console.widgets.status_chip import StatusChip
+from console.widgets.timing_strip import TimingStrip
+from engine.errors import RankscopeError
+
+if TYPE_CHECKING:
+    from engine.pipeline import Pipeline
+    from engine.trace import Event
+
+NARROW, WIDE = 110, 200
+"""Columns below which weights and document share a place, and from which each leg's list is shown."""
+
+REST_S = 0.3
+"""How long a slider rests before what it made necessary is asked."""
+
+HINTS = (
+    ("/", "search", "query"),
+    ("1-4", "panes", "reranked"),
+    ("p", "pin", "pin"),
+    ("r", "rerank", "rerank"),
+    ("u", "undo", "undo"),
+    ("s", "save", "save"),
+    ("y", "copy", "copy"),
+    ("?", "all keys", "actions"),
+    ("F1", "help", "help"),
+    ("^q", "quit", "quit"),
+)
 
 
 class MainScreen(Screen[None]):
-    """Where the console's work is done.
+    """Where the console's work is done. ``session`` is None until the index is open."""
 
-    Rows from the top: title, query line, timing strip beside the status chip, the panes, the line of messages and
-    keys. Every pane has a one-line title above it, which this screen paints: panes paint their content alone, without
-    border or padding. Wide: lists and document left, weights right. Narrow: weights take the document's place.
+    AUTO_FOCUS = "#query"
+
+    DEFAULT_CSS = """
+    MainScreen { layout: vertical; }
+    MainScreen #ask, MainScreen #status { height: auto; width: 1fr; }
+    MainScreen TimingStrip { width: 2fr; }
+    MainScreen #panes { height: 1fr; }
+    MainScreen #panes.-narrow { layout: vertical; }
+    MainScreen #left { width: 1fr; height: 1fr; }
+    MainScreen #pane-weights { width: 38; }
+    MainScreen #panes.-narrow #pane-weights { width: 1fr; }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            ",".join(action.keys),
+            f"do('{action.name}')",
+            action.title,
+            id=action.name,
+            tooltip=action.help,
+            priority=action.keys[0].startswith(("ctrl+", "f")),
+        )
+        for action in ACTIONS
+        if action.keys
+    ]
+
+    def __init__(self, launch: Launch) -> None:
+        super().__init__()
+        self.launch = launch
+        self.session: Session | None = None
+        self.cursor_id = ""
+        self.history = History(launch.history)
+        self.weights_open = False
+        self.alone = ""
+        self.legs_shown: bool | None = None
+        self.newer = False
+        self.deeds = Deeds(self)
+        self._waiting = launch.query
+        self._version = 0
+        self._moved = False
+        self._running: dict[str, float] = {}
+        self._progress: tuple[int, int] | None = None
+        self._began = 0.0
+        self._again = False
+        self._rest: Timer | None = None
+        self._message = ("", "text")
+
+    # ---- structure
+
+    def compose(self) -> ComposeResult:
+        self.title_bar = TitleBar()
+        self.query_line = QueryLine(self.history, self.launch.query)
+        self.timings, self.chip = TimingStrip(), StatusChip()
+        self.lists = Lists(tuple(self.launch.loaded.settings.legs))
+        self.knobs = KnobPanel(id="knobs")
+        self.weights_pane = Pane("3", "Weights", "weights", self.knobs)
+        self.divider, self.journey_line, self.foot = Divider(), JourneyLine(), FootLine()
+        yield self.title_bar
+        with Horizontal(id="ask"):
+            yield QueryMark()
+            yield self.query_line
+        with Horizontal(id="status"):
+            yield self.timings
+            yield self.chip
+        with Horizontal(id="panes"):
+            with Vertical(id="left"):
+                yield self.lists
+            yield self.divider
+            yield self.weights_pane
+        yield self.journey_line
+        yield self.foot
+
+    def on_mount(self) -> None:
+        self.arrange()
+        self.paint_knobs()
+        self.paint_frame()
+        self.chip.show(None, "opening the index")
+        self.call_after_refresh(self._open)
+
+    def on_resize(self) -> None:
+        self.arrange()
+        self.paint()
+
+    def arrange(self) -> None:
+        """Give the panes their places for this size, the maximised pane, and what is open."""
+        width, height = self.size
+        narrow, alone = width < NARROW, self.alone
+        panes = self.query_one("#panes")
+        panes.set_class(narrow, "-narrow")
+        lists_shown = alone in ("", *self.lists.by_name)
+        self.query_one("#left").display = alone != "weights"
+        self.lists.display = lists_shown
+        list_alone = alone if alone in self.lists.by_name else ""
+        self.lists.arrange(with_legs=self.with_legs, alone=list_alone, flow_width=6 if narrow or self.with_legs else 12)
+        self.weights_pane.display = alone == "weights" if alone else not narrow or self.weights_open
+        self.weights_pane.styles.height = "1fr" if alone or not narrow else max(8, height // 3)
+        self.divider.display = not narrow and not alone
+
+    @property
+    def with_legs(self) -> bool:
+        """Whether each leg's own list is shown."""
+        return self.size.width >= WIDE if self.legs_shown is None else self.legs_shown
+
+    # ---- painting
+
+    def paint(self) -> None:
+        """Everything that follows from the session's trace and settings, in one frame."""
+        session = self.session
+        trace = session.trace if session else None
+        if session is not None and trace is not None:
+            self._version += 1
+            shown = views(trace, self._version, legs=self.with_legs)
+            self.lists.show(shown, self.cursor_id, session.pinned)
+        self.paint_knobs()
+        self.paint_stages()
+        self.paint_frame()
+
+    def paint_knobs(self) -> None:
+        session = self.session
+        saved = session.loaded.settings if session else self.launch.loaded.settings
+        settings = session.settings if session else saved
+        self.knobs.show(settings, saved, greyed(settings, session.pipeline.store.info if session else None))
+
+    def paint_stages(self) -> None:
+        """Timing strip and status chip."""
+        session = self.session
+        trace = session.trace if session else None
+        now = (time.perf_counter() - self._began) * 1e3
+        legs = tuple(session.settings.legs) if session else ()
+        self.timings.show(trace.stages if trace else (), self._running, now, self._progress, legs)
+        if session is not None:
+            self.chip.show(trace, self._busy_text())
+
+    def paint_frame(self) -> None:
+        """Title bar, headings' focus, the pinned document's way, and the last line."""
+        loaded = self.session.loaded if self.session else self.launch.loaded
+        name = loaded.file.name if loaded.file else "no file"
+        dirty = bool(self.session and self.session.dirty)
+        try_number = f" · try {self.session.current.number}" if self.session and len(self.session.tries) > 1 else ""
+        self.title_bar.show(name, dirty=dirty, note=try_number, index=self._index_text())
+        for pane in self.query(Pane):
+            pane.heading.mark(pane.content.has_focus)
+        self.journey_line.show(self._journey())
+        self.foot.show(HINTS, *self._message)
+
+    def _index_text(self) -> str:
+        if self.session is None:
+            return "opening the index"
+        info = self.session.pipeline.store.info
+        return f"{info.name} · {info.documents:,} docs" + (" · newer: F8 reloads" if self.newer else "")
+
+    def _journey(self) -> Journey | None:
+        session = self.session
+        if session is None or not session.pinned or session.trace is None:
+            return None
+        return journey(session.trace, session.pinned)
+
+    def _busy_text(self) -> str:
+        if not self.busy:
+            return ""
+        if self._progress:
+            return f"reranking {self._progress[0]}/{self._progress[1]}"
+        return f"{', '.join(self._running)} …" if self._running else "searching"
+
+    def tell(self, message: str, tone: str = "text") -> None:
+        """Show a sentence on the last line until the next key or message."""
+        self._message = (message, tone)
+        self.foot.show(HINTS, message, tone)
+
+    def tell_error(self, error: Exception) -> None:
+        """Show what went wrong and the way out; faults of ours go to the log as well."""
+        self.tell(told(error), "error")
+
+    # ---- the index
+
+    def _open(self) -> None:
+        for notice in self.launch.notices:
+            self.tell(notice, "warning")
+        self.run_worker(self._open_index, group="index", exclusive=True, exit_on_error=False)
+
+    async def _open_index(self) -> None:
+        from asyncio import to_thread
+
+        try:
+            pipeline = await to_thread(self.launch.open_index)
+        except Exception as error:
+            self.chip.show(None, "")
+            self.tell_error(error)
+            return
+        self.opened(pipeline)
+
+    def opened(self, pipeline: Pipeline) -> None:
+        """Go on with an index that has been opened; a query that waited for it is asked."""
+        self.session = Session(pipeline, self.launch.loaded)
+        self.paint()
+        self.launch.settled()
+        if self._waiting.strip():
+            self.ask(self._waiting)
+
+    # ---- searching
+
+    @property
+    def busy(self) -> bool:
+        """Whether a search is under way."""
+        return any(w.group == "search" and not w.is_finished for w in self.workers)
+
+    def ask(self, text: str) -> None:
+        """Ask a query; the one before is cancelled. Before the index is open the query waits."""
+        self._waiting = text
+        if self.session is None:
+            self.chip.show(None, "opening the index")
+            return
+        if not text.strip():
+            self.tell("type a query first")
+            return
+        try:
+            self.history.add(text)
+        except RankscopeError as error:
+            self.tell_error(error)
+        self._moved = False
+        self._began = time.perf_counter()
+        self._start(partial(self.session.ask, text))
+
+    def settle(self) -> None:
+        """Ask what the present settings lack; where a search is under way, after it."""
+        if self.session is None or self.session.search is None:
+            return
+        if self.busy:
+            self._again = True
+            return
+        stages = self.session.trace.stages if self.session.trace else ()
+        self._began = time.perf_counter() - max((stage.end_ms for stage in stages), default=0.0) / 1e3
+        self._start(self.session.settle)
+
+    def stop(self) -> None:
+        """Cancel what is under way; what is here stays."""
+        self.workers.cancel_group(self, "search")
+        self._again = False
+        if self.session is not None:
+            self.session.cancel()
+        self.tell("stopped")
+
+    def _start(self, events_of: Callable[[], AsyncIterator[Event]]) -> None:
+        self._again = False
+        self._running.clear()
+        self._progress = None
+        self.run_worker(partial(self._follow, events_of), group="search", exclusive=True, exit_on_error=False)
+
+    async def _follow(self, events_of: Callable[[], AsyncIterator[Event]]) -> None:
+        assert self.session is not None
+        session = self.session
+        try:
+            async for event in events_of():
+                self._apply(event)
+        except RankscopeError as error:
+            self.tell_error(error)
+        except Exception as error:
+            self.tell_error(error)
+        finally:
+            self._running.clear()
+            self._progress = None
+        if self._again and session is self.session and session.unsettled:
+            self._again = False
+            await self._follow(session.settle)
+        self.call_later(self.paint_stages)
+
+    def _apply(self, event: Event) -> None:
+        from engine.trace import Finished, Fused, LegFinished, RerankProgress, StageFinished, StageStarted
+
+        match event:
+            case StageStarted(name, at_ms):
+                self._running[name] = at_ms
+                self.paint_stages()
+            case StageFinished(report) | LegFinished(report):
+                self._running.pop(report.name, None)
+                self.paint_stages()
+            case Fused():
+                self._answered(first=True)
+            case RerankProgress(done, total):
+                self._progress = (done, total)
+                self._answered()
+            case Finished():
+                self._progress = None
+                self._answered()
+
+    def _answered(self, *, first: bool = False) -> None:
+        """Paint a new trace; until the user moves the cursor it stands on the best document."""
+        session = self.session
+        trace = session.trace if session else None
+        if trace is None:
+            return
+        if not self._moved:
+            order = trace.ranking.order
+            self.cursor_id = trace.pool.ids[int(order[0])] if len(order) else ""
+        if first:
+            self._message = ("", "text")
+            self.lists.to_top()
+            if self.focused is self.query_line and len(trace.ranking.order):
+                self.lists.reranked.focus()
+        self.paint()
+        self.need_texts()
+
+    # ---- texts of rows that come into view
+
+    def need_texts(self) -> None:
+        """Fetch the texts of the rows in view that are not here yet."""
+        session = self.session
+        if session is None or session.search is None or session.trace is None:
+            return
+        known = session.trace.documents
+        wanted = [i for i in self.lists.visible_ids if i not in known]
+        if wanted:
+            self.run_worker(partial(self._fetch, wanted), group="texts", exclusive=True, exit_on_error=False)
+
+    async def _fetch(self, ids: list[str]) -> None:
+        session = self.session
+        if session is None or session.search is None:
+            return
+        try:
+            await session.search.fetch(ids)
+        except RankscopeError as error:
+            self.tell_error(error)
+        self.lists.refresh_rows()
+
+    # ---- what widgets tell
+
+    def on_query_submitted(self, message: QuerySubmitted) -> None:
+        self.ask(message.text)
+
+    def on_knob_turned(self, message: KnobTurned) -> None:
+        if self.session is None:
+            self.tell("the index is still being opened")
+            return
+        try:
+            self.session.turn(message.path, message.value)
+        except RankscopeError as error:
+            self.tell_error(error)
+        self.turned(message.path)
+
+    def turned(self, path: str = "") -> None:
+        """Paint changed settings, and ask what they make necessary once they rest."""
+        self._message = ("", "text")
+        self.paint()
+        if path.startswith("rerank.") and self.busy and self.session and not self.session.settings.rerank.enabled:
+            self.stop()
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(REST_S, self._rested)
+
+    def _rested(self) -> None:
+        if self.session is None:
+            return
+        self.session.rest()
+        if self.session.unsettled:
+            self.settle()
+        self.need_texts()
+
+    def on_cursor_moved(self, message: CursorMoved) -> None:
+        self._moved = True
+        self.cursor_id = message.id
+        self.lists.point_at(message.id)
+        self.need_texts()
+
+    def on_pinned(self, message: Pinned) -> None:
+        self.perform("pin", message.id)
+
+    def on_rerank_toggled(self, _: RerankToggled) -> None:
+        self.perform("rerank")
+
+    def on_action_requested(self, message: ActionRequested) -> None:
+        self.perform(message.name, *message.args)
+
+    def on_descendant_focus(self, _: events.DescendantFocus) -> None:
+        self.paint_frame()
+
+    # ---- actions
+
+    @property
+    def context(self) -> Context:
+        """What decides which actions apply."""
+        return Context(self.session, self.busy, self.cursor_id, self.newer)
+
+    def action_do(self, name: str) -> None:
+        self.perform(name)
+
+    def perform(self, name: str, *args: str) -> None:
+        """Run an action by its name, or say why it does not apply. Errors are shown, never raised."""
+        action = BY_NAME.get(name)
+        reason = action.when(self.context) if action else f"there is no action {name!r}"
+        self._message = ("", "text")
+        if reason:
+            self.tell(f"{action.title}: {reason}" if action else reason, "warning")
+            return
+        try:
+            self.deeds.do(name, args)
+        except Exception as error:
+            self.tell_error(error)
+
+    def pane_of(self, widget: Widget | None) -> Pane | None:
+        """The pane that a widget stands in."""
+        return next((p for p in self.query(Pane) if widget is not None and p in widget.ancestors_with_self), None)

@@ -8,8 +8,11 @@ from textual import events
 from textual.strip import Strip
 
 from console.messages import ActionRequested
+from console.text import clean
+from console.views import Journey
 from console.widgets.direct import Direct
-from console.widgets.lines import Row, width_of
+from console.widgets.lines import Row, fit, width_of
+from console.widgets.result_list import PINNED_MARK
 
 
 class TitleBar(Direct):
@@ -17,21 +20,23 @@ class TitleBar(Direct):
 
     DEFAULT_CSS = "TitleBar { height: 1; }"
 
-    _settings = _index = ""
-    _dirty = False
+    _shown = ("", False, "", "")
 
-    def show(self, settings: str, *, dirty: bool, index: str) -> None:
-        """``settings`` is the file's name; ``index`` what is searched."""
-        self._settings, self._dirty, self._index = settings, dirty, index
-        self.refresh()
+    def show(self, settings: str, *, dirty: bool, note: str, index: str) -> None:
+        """``settings`` is the file's name, ``note`` follows it; ``index`` is what is searched."""
+        shown = (settings, dirty, note, index)
+        if shown != self._shown:
+            self._shown = shown
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         palette = self.palette
+        settings, dirty, note, index = self._shown
         row = Row(self.size.width).add(" rankscope ", palette.heading).add("─ ", palette.rule)
-        row.add(self._settings, palette.text).add("*" if self._dirty else "", palette.warning)
-        gap = row.left - width_of(self._index) - 3
+        row.add(settings, palette.text).add("*" if dirty else "", palette.warning).add(note, palette.muted)
+        gap = row.left - width_of(index) - 3
         if gap > 0:
-            row.add(" ").add("─" * gap, palette.rule).add(f" {self._index} ", palette.muted)
+            row.add(" ").add("─" * gap, palette.rule).add(f" {index} ", palette.muted)
         return row.strip(self.ground)
 
 
@@ -116,3 +121,41 @@ class Divider(Direct):
 
     def render_line(self, y: int) -> Strip:
         return Row(1).add("│", self.palette.rule).strip(self.ground)
+
+
+class QueryMark(Direct):
+    """The prompt before the query line."""
+
+    DEFAULT_CSS = "QueryMark { width: 3; height: 1; }"
+
+    def render_line(self, y: int) -> Strip:
+        return Row(3).add(" ❯ ", self.palette.heading).strip(self.ground)
+
+
+class JourneyLine(Direct):
+    """The pinned document's place at every stage; takes no room while none is pinned."""
+
+    DEFAULT_CSS = "JourneyLine { height: 1; display: none; }"
+
+    _journey: Journey | None = None
+
+    def show(self, journey: Journey | None) -> None:
+        """Paint this way, or hide."""
+        if journey != self._journey:
+            self._journey = journey
+            self.display = journey is not None
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        palette, way = self.palette, self._journey
+        row = Row(self.size.width)
+        if way is None:
+            return row.strip(self.ground)
+        tail = "".join(f"  {stage} {place}" for stage, place in way.steps)
+        room = row.width - width_of(tail) - width_of(way.end) - 8
+        row.add(f" {PINNED_MARK} ", palette.pinned).add(fit(clean(way.title), max(room, 8)), palette.text)
+        for stage, place in way.steps:
+            row.add(f"  {stage} ", palette.muted).add(place, palette.heading)
+        return row.add("  → ", palette.rule).add(way.end, palette.success if way.kept else palette.warning).strip(
+            self.ground
+        )

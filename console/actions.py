@@ -1,0 +1,147 @@
+"""Everything that the console can do, in one table: bindings, palette, ``?`` list, F1 help and scripts are made from it.
+
+An action's name is what scripts and key maps call it. What it does is in ``console.screens.deeds``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from console.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What decides whether an action applies now.
+
+    session   None until the index is open
+    busy      a search is under way
+    document  id under the cursor, '' for none
+    newer     the index on disk has a newer generation
+    """
+
+    session: Session | None = None
+    busy: bool = False
+    document: str = ""
+    newer: bool = False
+
+
+When = Callable[[Context], str]
+"""Why an action does not apply now, '' where it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that can be done.
+
+    name       for scripts and key maps
+    keys       Textual's names of the keys, the first is the one shown
+    group      heading in lists of actions
+    title      a verb first, as the palette shows it
+    help       one sentence more
+    arguments  what has to follow the name in a script, '' for nothing
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    group: str
+    title: str
+    help: str
+    arguments: str = ""
+    when: When = lambda context: ""
+
+    @property
+    def label(self) -> str:
+        """Group and title: ``Document: pin``."""
+        return f"{self.group}: {self.title}"
+
+
+def _open(context: Context) -> str:
+    return "" if context.session else "the index is still being opened"
+
+
+def _answered(context: Context) -> str:
+    if context.session is None:
+        return _open(context)
+    return "" if context.session.trace is not None else "there is no query yet"
+
+
+def _document(context: Context) -> str:
+    return _answered(context) or ("" if context.document else "the cursor is on no document")
+
+
+def _running(context: Context) -> str:
+    return "" if context.busy else "nothing is running"
+
+
+def _can_undo(context: Context) -> str:
+    return _open(context) or ("" if context.session and context.session.can_undo else "there is no change to undo")
+
+
+def _can_redo(context: Context) -> str:
+    return _open(context) or ("" if context.session and context.session.can_redo else "nothing was undone")
+
+
+def _dirty(context: Context) -> str:
+    return _open(context) or ("" if context.session and context.session.dirty else "nothing differs from the file")
+
+
+def _unscored(context: Context) -> str:
+    session = context.session
+    if session is None or session.search is None or session.trace is None:
+        return _answered(context) or "there is no query yet"
+    if not session.settings.rerank.enabled:
+        return "the reranker is off"
+    return "" if session.search.missing(session.settings) else "every document of the first N has a score"
+
+
+def _pinned(context: Context) -> str:
+    return _open(context) or ("" if context.session and context.session.pinned else "no document is pinned")
+
+
+def _newer(context: Context) -> str:
+    return _open(context) or ("" if context.newer else "the index has no newer generation")
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("query", ("slash",), "Search", "type a query", "Puts the cursor on the query line."),
+    Action("search", (), "Search", "ask", "Asks a query; a new one cancels the one before.", "TEXT", _open),
+    Action("again", ("f5",), "Search", "ask again", "Asks the same query afresh.", when=_answered),
+    Action("cancel", (), "Search", "stop", "Stops what is running; what is here stays.", when=_running),
+    Action("back", ("escape",), "Search", "go back", "Stops what is running, else leaves the pane or the query line."),
+    Action("score", ("n",), "Search", "score newcomers", "Sends the unscored of the first N now.", when=_unscored),
+    Action("reload", ("f8",), "Search", "reload the index", "Goes on with the newer generation.", when=_newer),
+    Action("fused", ("1",), "Lists", "go to Fused", "The list before reranking."),
+    Action("reranked", ("2",), "Lists", "go to Reranked", "The list after reranking."),
+    Action("weights", ("3",), "Lists", "go to Weights", "The knobs; once more closes them where room is short."),
+    Action("document", ("4", "enter", "space"), "Lists", "go to Document", "Why the document stands where it stands."),
+    Action("maximise", ("m",), "Lists", "maximise the pane", "One pane alone; once more brings the others back."),
+    Action("legs", ("w",), "Lists", "show each leg's list", "Lexical and dense beside fused and reranked, or not."),
+    Action("timings", ("t",), "Lists", "show every timing", "The waterfall with a line per stage, or one line."),
+    Action("set", (), "Weights", "set a knob", "Any setting by its dotted name.", "NAME VALUE", _open),
+    Action("rerank", ("r",), "Weights", "switch the reranker", "Reranker on or off; its scores are kept.", when=_open),
+    Action("presets", ("P",), "Weights", "choose a preset", "Weights and fusion of other engines.", when=_open),
+    Action("preset", (), "Weights", "apply a preset", "Puts a preset's values in place.", "NAME", _open),
+    Action("revert", ("U",), "Weights", "go back to the file", "All knobs as they are saved, as one try.", when=_dirty),
+    Action("undo", ("u", "ctrl+z"), "Tries", "undo", "Back to the try before.", when=_can_undo),
+    Action("redo", ("ctrl+y", "ctrl+r"), "Tries", "redo", "Forward to the try that was undone.", when=_can_redo),
+    Action("save", ("s", "ctrl+s"), "Tries", "save the settings", "Shows the difference first.", "[FILE]", _open),
+    Action("pin", ("p",), "Document", "pin", "Follows it through every stage, or no longer.", "[ID]", _document),
+    Action("unpin", (), "Document", "unpin", "Follows none.", when=_pinned),
+    Action("copy", ("y",), "Document", "copy …", "The document, the lists, or the command.", when=_answered),
+    Action("copy-document", (), "Document", "copy it as JSON", "Its account and fields.", when=_document),
+    Action("copy-view", (), "Document", "copy the lists as Markdown", "Both lists as a table.", when=_answered),
+    Action("copy-command", (), "Document", "copy the command", "The search as a shell command.", when=_answered),
+    Action("palette", ("ctrl+p",), "Application", "find an action", "Every action by name."),
+    Action("actions", ("question_mark",), "Application", "list all actions", "Every action with its keys; runs them."),
+    Action("help", ("f1",), "Application", "explain this pane", "What is shown, and which keys apply."),
+    Action("keys", ("K",), "Application", "show the key map", "Your keys and ours."),
+    Action("theme", ("T",), "Application", "change the theme", "The next theme, or the one named.", "[NAME]"),
+    Action("screenshot", ("f12",), "Application", "write a screenshot", "The screen as an SVG file.", "[FILE]"),
+    Action("quit", ("ctrl+q",), "Application", "quit", "Leaves; unsaved settings are asked about."),
+)
+
+BY_NAME: dict[str, Action] = {action.name: action for action in ACTIONS}

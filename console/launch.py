@@ -1,0 +1,36 @@
+"""What the console is started with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.pipeline import Pipeline
+    from engine.settings.load import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """``open_index`` is called off the loop once the first frame stands, and again for a newer generation.
+
+    query    asked as soon as the index is open
+    history  file of earlier queries, None keeps none
+    keymap   the user's keys by action
+    themes   folders of theme files, a later one before an earlier one
+    theme    name of the theme, '' for the default
+    notices  sentences for the message line, as of a key map that cannot be used
+    settled  called once, when screen and index stand
+    """
+
+    loaded: Loaded
+    open_index: Callable[[], Pipeline]
+    query: str = ""
+    history: Path | None = None
+    keymap: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    themes: tuple[Path, ...] = ()
+    theme: str = ""
+    notices: tuple[str, ...] = ()
+    settled: Callable[[], None] = lambda: None

@@ -1,0 +1,102 @@
+"""Exact nearest neighbours: one blocked float32 product finds the candidates, float64 gives their scores.
+
+A float32 product's last bits depend on how the rows were blocked, so equal vectors could come out unequal. Every row
+within the product's rounding error of the k-th is therefore scored again in float64, row by row: scores and ties are
+exact and a completed score equals a searched one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.records import BoolArray, FloatArray, IntArray
+from engine.stores.embedded.topk import top_k
+
+_BLOCK_BYTES = 16 << 20
+"""Of the matrix per product: the pages that are read stay in the cache until they are used."""
+
+_SPARSE = 4
+"""Below one row in four a filter's rows are gathered instead of multiplying all."""
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSpace:
+    """``matrix`` float32[n, d], NaN rows for documents without a vector; unit rows where ``cosine``.
+
+    ``present`` counts the rows that have one; ``max_norm`` is the length of the longest.
+    """
+
+    matrix: Vectors
+    cosine: bool
+    present: int
+    max_norm: float
+
+    def query(self, vector: npt.NDArray[np.float32]) -> FloatArray | None:
+        """float64[d]: the vector as it is multiplied, of length 1 for cosine; None for one without direction."""
+        wide = vector.astype(np.float64)
+        if not self.cosine:
+            return wide
+        norm = float(np.sqrt(wide @ wide))
+        return wide / norm if norm > 0 and np.isfinite(norm) else None
+
+    def scores(self, query: FloatArray, rows: IntArray) -> FloatArray:
+        """float64[len(rows)]: cosine or dot product; NaN where a row has no vector or is below 0."""
+        result = np.full(rows.size, np.nan)
+        known = np.flatnonzero(rows >= 0)
+        step = max(1, _BLOCK_BYTES // (8 * max(1, query.size)))
+        for at in range(0, known.size, step):
+            part = known[at : at + step]
+            # a sum along each row, so that a row's score does not depend on its neighbours
+            result[part] = (self.matrix[rows[part]] * query).sum(axis=1)
+        # a stored unit vector is of length 1 to float32 alone
+        return np.clip(result, -1.0, 1.0, out=result) if self.cosine else result
+
+    def search(
+        self, vector: npt.NDArray[np.float32], k: int, mask: BoolArray | None
+    ) -> tuple[IntArray, FloatArray, int]:
+        """The k best rows that ``mask`` admits, their float64 scores, and how many rows could have come."""
+        query = self.query(vector)
+        if query is None:
+            return np.zeros(0, dtype=np.int64), np.zeros(0), 0
+        rows, approximate, total = self._products(query.astype(np.float32), mask)
+        first = top_k(approximate, k, above=-np.inf)
+        if not first.size:
+            return first, np.zeros(0), total
+        slack = 2 * self._rounding(query)
+        close = np.flatnonzero(approximate >= approximate[first[-1]] - slack)
+        candidates = close if rows is None else rows[close]
+        exact = self.scores(query, candidates)
+        best = top_k(exact, k, above=-np.inf)
+        return candidates[best], exact[best], total
+
+    def _products(self, query: Vectors, mask: BoolArray | None) -> tuple[IntArray | None, FloatArray, int]:
+        """(rows or None for all, float32 products with NaN for what cannot come, how many can come)."""
+        rows = np.flatnonzero(mask) if mask is not None else None
+        if rows is not None and rows.size * _SPARSE < self.matrix.shape[0]:
+            products = self._blocks(query, rows)
+            return rows, products, int(np.count_nonzero(~np.isnan(products)))
+        products = self._blocks(query, None)
+        if mask is not None:
+            products[~mask] = np.nan
+            return None, products, int(np.count_nonzero(~np.isnan(products)))
+        return None, products, self.present
+
+    def _blocks(self, query: Vectors, rows: IntArray | None) -> FloatArray:
+        size = self.matrix.shape[0] if rows is None else rows.size
+        step = max(1, _BLOCK_BYTES // (4 * max(1, query.size)))
+        products = np.empty(size, dtype=np.float32)
+        for at in range(0, size, step):
+            part = slice(at, min(size, at + step))
+            block = self.matrix[part] if rows is None else self.matrix[rows[part]]
+            np.dot(block, query, out=products[part])
+        return products  # type: ignore[return-value]  # float32: a bound, never a reported score
+
+    def _rounding(self, query: FloatArray) -> float:
+        """How far a float32 product can lie from the exact one: (d + 2) roundings of at most |q| · |x|."""
+        norm = float(np.sqrt(query @ query))
+        return (query.size + 2) * float(np.finfo(np.float32).eps) * norm * self.max_norm

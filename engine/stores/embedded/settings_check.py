@@ -1,0 +1,87 @@
+"""Whether a leg's settings fit an index, and which of the leg's fields the index has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from engine.embedders.base import EmbedderInfo
+from engine.errors import IndexMismatchError, SettingsError
+from engine.settings.schema import DenseLeg, LexicalLeg
+from engine.stores.embedded.index import EmbeddedIndex
+
+DEFAULT_FIELDS = frozenset(LexicalLeg().fields)
+DEFAULT_ANALYZER = LexicalLeg().analyzer
+
+
+def searched_fields(leg: LexicalLeg, text_fields: Mapping[str, str], name: str = "lexical") -> tuple[str, ...]:
+    """The leg's fields with a boost above 0, in settings order.
+
+    The default pair title and text stands for those of the two that the index has; any other unknown field raises
+    ``SettingsError`` naming the nearest.
+    """
+    present = [field for field in leg.fields if field in text_fields]
+    for field in leg.fields:
+        if field not in text_fields and not (leg.fields.keys() <= DEFAULT_FIELDS and present):
+            near = get_close_matches(field, text_fields, n=1)
+            raise SettingsError(
+                f"the index has no text field {field!r}" + (f"; the nearest is {near[0]!r}" if near else ""),
+                path=f"legs.{name}.fields",
+                hint=f"text fields of the index: {', '.join(text_fields)}",
+            )
+    return tuple(field for field in present if leg.fields[field] > 0)
+
+
+def check(
+    index: EmbeddedIndex, name: str, leg: LexicalLeg | DenseLeg, *, embedder: EmbedderInfo | None, explicit: bool
+) -> None:
+    """Raises ``IndexMismatchError`` (hint: the rebuild command) or ``SettingsError`` where the leg does not fit."""
+    if isinstance(leg, LexicalLeg):
+        _check_lexical(index, name, leg, explicit)
+    else:
+        _check_dense(index, name, leg, embedder)
+
+
+def _check_lexical(index: EmbeddedIndex, name: str, leg: LexicalLeg, explicit: bool) -> None:
+    built = index.spec.text_fields
+    for field in searched_fields(leg, built, name):
+        wanted = leg.analyzers.get(field, leg.analyzer if explicit or leg.analyzer != DEFAULT_ANALYZER else "")
+        if wanted and wanted != built[field]:
+            key = f"analyzers.{field}" if field in leg.analyzers else "analyzer"
+            raise IndexMismatchError(
+                f"legs.{name}.{key} is {wanted!r}, but the index {index.path} was built with {built[field]!r} "
+                f"for {field!r}.",
+                hint=f"Leave it out, or build the index again: {_rebuild(index, f'legs.{name}.{key}={wanted}')}",
+            )
+
+
+def _check_dense(index: EmbeddedIndex, name: str, leg: DenseLeg, embedder: EmbedderInfo | None) -> None:
+    built = index.spec.embedding
+    rebuild = _rebuild(index, f"legs.{name}.embedder={leg.embedder}")
+    if built is None:
+        raise IndexMismatchError(
+            f"The index {index.path} was built without vectors; legs.{name} needs them.",
+            hint=f"Set weights.{name} = 0, or build the index again: {rebuild}",
+        )
+    if leg.text != built.template:
+        raise IndexMismatchError(
+            f"legs.{name}.text is {leg.text!r}, but the index {index.path} embeds {built.template!r}.",
+            hint=f"Use the index's, or build it again: {_rebuild(index, f'legs.{name}.text={leg.text}')}",
+        )
+    if embedder is None:
+        return
+    made = (built.name, built.revision, built.dimension, built.similarity)
+    asked = (embedder.name, embedder.revision, embedder.dimension, embedder.similarity.value)
+    if made != asked:
+        raise IndexMismatchError(
+            f"legs.{name}.embedder is {_describe(*asked)}, but the vectors of {index.path} are by {_describe(*made)}.",
+            hint=f"Use the index's embedder, or build the index again: {rebuild}",
+        )
+
+
+def _describe(name: str, revision: str, dimension: int, similarity: str) -> str:
+    return f"{name}{'@' + revision if revision else ''} ({dimension} dimensions, {similarity})"
+
+
+def _rebuild(index: EmbeddedIndex, change: str) -> str:
+    return index.spec.rebuild_command(index.path, change)

@@ -1,0 +1,112 @@
+"""The embedded index as a store: the synchronous answers, and the same run in the engine's executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TypeVar
+
+from engine.analysis.query import Query
+from engine.embedders.base import EmbedderInfo
+from engine.executor import run_in
+from engine.records import Analysis, Document, FloatArray, ScoreKind
+from engine.settings.schema import DenseLeg, LexicalLeg
+from engine.stores.base import FacetCount, Highlight, LegHits, LegRequest, StoreInfo
+from engine.stores.embedded.columns import KeywordColumn
+from engine.stores.embedded.index import EmbeddedIndex
+from engine.stores.embedded.search import Explanation, Searcher
+from engine.stores.embedded.settings_check import check
+
+R = TypeVar("R")
+
+
+class EmbeddedStore:
+    """``Store`` and ``LiveStore`` over one generation of an index. ``executor`` runs what is awaited."""
+
+    def __init__(self, index: EmbeddedIndex, executor: Executor) -> None:
+        self.index = index
+        self._searcher = Searcher(index)
+        self._executor = executor
+
+    @classmethod
+    async def open(cls, path: str | Path, executor: Executor) -> EmbeddedStore:
+        """Raises ``IndexNotFoundError`` or ``IndexDamagedError``."""
+        return cls(await run_in(executor, EmbeddedIndex.open, path), executor)
+
+    @property
+    def info(self) -> StoreInfo:
+        spec, embedding = self.index.spec, self.index.spec.embedding
+        columns = self.index.columns
+        return StoreInfo(
+            kind="embedded",
+            name=self.index.path.resolve().name,
+            documents=len(self.index),
+            generation=self.index.generation,
+            text_fields=tuple(spec.text_fields),
+            keyword_fields=tuple(name for name, one in columns.items() if isinstance(one, KeywordColumn)),
+            numeric_fields=tuple(name for name, one in columns.items() if not isinstance(one, KeywordColumn)),
+            analyzers=dict(spec.text_fields),
+            embedder=embedding.name if embedding else "",
+            dimension=embedding.dimension if embedding else 0,
+            similarity=ScoreKind(embedding.similarity) if embedding else ScoreKind.COSINE,
+            live_knobs=frozenset({"k1", "b", "boosts"}),
+        )
+
+    def check(
+        self, name: str, leg: LexicalLeg | DenseLeg, *, embedder: EmbedderInfo | None = None, explicit: bool = False
+    ) -> None:
+        """Refuses leg ``name`` where the index was built otherwise; ``explicit``: its analyser was set by the user.
+
+        Raises ``IndexMismatchError`` with the rebuild command, ``SettingsError`` for fields that the index lacks.
+        """
+        check(self.index, name, leg, embedder=embedder, explicit=explicit)
+
+    def newer_generation(self) -> int | None:
+        """The number of a generation that a writer has put in place since, None where there is none."""
+        return self.index.newer_generation()
+
+    # --- near enough for a frame ----------------------------------------------------------------------------------
+
+    def search_leg_now(self, request: LegRequest) -> LegHits:
+        return self._searcher.search(request)
+
+    def complete_now(self, request: LegRequest, ids: Sequence[str]) -> LegHits:
+        return self._searcher.complete(request, ids)
+
+    def highlights(self, query: Query, leg: LexicalLeg, document: Document) -> list[Highlight]:
+        """The spans of the document's text fields that match a term of the query, in reading order."""
+        return self._searcher.highlights(query, leg, document)
+
+    def explain(self, query: Query, leg: LexicalLeg, ids: Sequence[str]) -> Explanation:
+        """What each term of the query gives each document in each field."""
+        return self._searcher.explain(query, leg, ids)
+
+    # --- off the loop ---------------------------------------------------------------------------------------------
+
+    async def _run(self, function: Callable[..., R], *args: object) -> R:
+        return await run_in(self._executor, function, *args)
+
+    async def analyze(self, query: Query, leg: LexicalLeg) -> Analysis:
+        return await self._run(self._searcher.analyze, query, leg)
+
+    async def search_leg(self, request: LegRequest) -> LegHits:
+        return await self._run(self._searcher.search, request)
+
+    async def complete(self, request: LegRequest, ids: Sequence[str]) -> LegHits:
+        return await self._run(self._searcher.complete, request, ids)
+
+    async def feature_values(self, fields: Sequence[str], ids: Sequence[str]) -> FloatArray:
+        return await self._run(self._searcher.feature_values, fields, ids)
+
+    async def group_values(self, field: str, ids: Sequence[str]) -> list[str]:
+        return await self._run(self._searcher.group_values, field, ids)
+
+    async def facets(self, request: LegRequest, fields: Sequence[str], size: int = 10) -> dict[str, list[FacetCount]]:
+        return await self._run(self._searcher.facets, request, fields, size)
+
+    async def fetch(self, ids: Sequence[str]) -> list[Document]:
+        return await self._run(self._searcher.fetch, ids)
+
+    async def close(self) -> None:
+        await run_in(self._executor, self.index.close)

@@ -13,7 +13,7 @@ from engine.fusion.blends.base import Scored, rerank_score
 from engine.fusion.fuse import TOP_K, Basis, add_up, basis, weights_of
 from engine.fusion.normalizers import normalizer
 from engine.fusion.order import descending
-from engine.fusion.sweep import fused_scores, top_rows
+from engine.fusion.sweep import WeightGrid, fused_scores, top_rows
 from engine.fusion.weighting import FeatureWeight, Weighting
 from engine.records import (
     DROP_RULES,
@@ -26,7 +26,7 @@ from engine.records import (
     RerankScores,
 )
 
-__all__ = ["FeatureWeight", "Weighting", "fused_scores", "rank", "top_rows"]
+__all__ = ["FeatureWeight", "WeightGrid", "Weighting", "fused_scores", "rank", "top_rows"]
 
 _THRESHOLD = DROP_RULES.index(DropRule.THRESHOLD)
 _GROUP = DROP_RULES.index(DropRule.GROUP)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from engine.fusion.fuse import Basis, add_up, basis, patterns, weigh
 from engine.fusion.weighting import Weighting
 from engine.records import BoolArray, CandidatePool, FloatArray, IntArray
 
-_CHUNK = 256
-"""Weightings at a time: their scores then stay in the processor's cache."""
+_BOX = 256
+"""Most weightings that share a box: fewer make tighter bounds, more make fewer steps."""
+
+_SLACK = 1e-9
+"""Relative distance, far above rounding errors, by which a document must be beaten to be left out."""
 
 
 def fused_scores(pool: CandidatePool, weighting: Weighting, weights: FloatArray) -> FloatArray:
@@ -28,45 +33,79 @@ def fused_scores(pool: CandidatePool, weighting: Weighting, weights: FloatArray)
     return fused
 
 
-def top_rows(pool: CandidatePool, weighting: Weighting, weights: FloatArray, k: int) -> IntArray:
+@dataclass(frozen=True, slots=True)
+class WeightGrid:
+    """Weightings float64[W, legs] arranged for sweeping over many pools: those in which the same legs weigh more than
+    0 (``active`` bool[legs]) lie together in ``boxes`` of near ones, each the rows of W."""
+
+    weights: FloatArray
+    patterns: tuple[tuple[BoolArray, tuple[IntArray, ...]], ...]
+
+    @classmethod
+    def of(cls, weights: FloatArray) -> WeightGrid:
+        """Raises ``SettingsError`` for a row of zeros."""
+        return cls(weights, tuple((active, _boxes(weights, rows)) for active, rows in patterns(weights)))
+
+
+def _boxes(weights: FloatArray, rows: IntArray) -> tuple[IntArray, ...]:
+    """``rows`` halved along the widest leg until none holds more than ``_BOX``, as a k-d tree does."""
+    if len(rows) <= _BOX:
+        return (rows,)
+    leg = np.ptp(weights[rows], axis=0).argmax()
+    half = len(rows) // 2
+    near = np.argpartition(weights[rows, leg], half)
+    return (*_boxes(weights, rows[near[:half]]), *_boxes(weights, rows[near[half:]]))
+
+
+def top_rows(pool: CandidatePool, weighting: Weighting, grid: WeightGrid, k: int) -> IntArray:
     """The first ``k`` pool rows of the fused list under each weighting, int64[W, k], best first; −1 past its end.
 
-    The same order as ``rank`` gives. Documents that ``k`` others beat in every leg are left out beforehand, which is
-    what makes ten thousand weightings cheap.
+    The same order as ``rank`` gives. In each box of near weightings only the few documents that can be among the
+    first ``k`` somewhere in it are counted.
     """
-    best = np.full((len(weights), k), -1, dtype=np.int64)
-    for active, rows in patterns(weights):
+    best = np.full((len(grid.weights), k), -1, dtype=np.int64)
+    for active, boxes in grid.patterns:
         base = basis(pool, weighting, active)
-        features = add_up(base.features, len(pool))
-        candidates = _contenders(base, active, features, k)
-        effective = base.effective(weights[rows], weighting)
-        terms = np.ascontiguousarray(base.terms[:, candidates])
-        width = min(k, len(candidates))
-        for start in range(0, len(rows), _CHUNK):
-            chunk = slice(start, start + _CHUNK)
-            scores = weigh(effective[chunk], terms, features[candidates])
-            best[rows[chunk], :width] = candidates[_first_places(scores, width)]
+        rows = _in_tie_order(base)
+        terms = base.terms[:, rows]
+        features = add_up(base.features, len(pool))[rows]
+        effective = [base.effective(grid.weights[box], weighting) for box in boxes]
+        low = np.array([weights.min(axis=0) for weights in effective])
+        high = np.array([weights.max(axis=0) for weights in effective])
+        width = min(k, len(rows))
+        for box, weights, possible in zip(boxes, effective, _contenders(low, high, terms, features, k), strict=True):
+            some = np.flatnonzero(possible)
+            scores = weigh(weights, terms[:, some], features[some])
+            best[box, :width] = rows[some[_first_places(scores, width)]]
     return best
 
 
-def _contenders(base: Basis, active: BoolArray, features: FloatArray, k: int) -> IntArray:
-    """The ranked rows that can be among the first ``k`` under some weighting of the ``active`` legs, in tie order.
-
-    A document that stands at or above another in every leg and in the features' sum, and before it in the order of
-    ties, is above it whatever the weights are.
-    """
+def _in_tie_order(base: Basis) -> IntArray:
+    """The ranked rows as they stand where all scores are equal: fewer absent legs first, then pool order."""
     rows = np.flatnonzero(base.eligible)
-    if base.absent is not None:
-        rows = rows[np.argsort(base.absent[rows], kind="stable")]
-    beaten_by = np.zeros(len(rows), dtype=np.int64)
-    columns = [*base.terms[active][:, rows], features[rows]]
-    for start in range(0, len(rows), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        above = np.arange(len(rows))[:, None] < np.arange(len(rows))[None, part]
-        for column in columns:
-            above &= column[:, None] >= column[None, part]
-        beaten_by[part] = above.sum(axis=0)
-    return rows[beaten_by < k]
+    return rows if base.absent is None else rows[np.argsort(base.absent[rows], kind="stable")]
+
+
+def _contenders(low: FloatArray, high: FloatArray, terms: FloatArray, features: FloatArray, k: int) -> BoolArray:
+    """bool[boxes, n], the document may be among the first ``k`` for some weights between ``low`` and ``high``.
+
+    Within a box a score differs from that at its centre by at most Σₗ half-width[l]·|term[l]|. Differences between
+    documents are what counts, so the terms are taken relative to those of the first ``k`` at the centre, which makes
+    the bounds several times tighter.
+    """
+    n = terms.shape[1]
+    if n <= k:
+        return np.ones((len(low), n), dtype=bool)
+    centre = weigh((low + high) / 2, terms, features)
+    first = np.argpartition(centre, n - k, axis=1)[:, n - k :]
+    reference = terms[:, first].mean(axis=2)
+    spread = np.zeros_like(centre)
+    for leg, half in enumerate((high - low).T / 2):
+        spread += half[:, None] * np.abs(terms[leg] - reference[leg][:, None])
+    certain = np.partition(centre - spread, n - k, axis=1)[:, n - k, None]
+    slack = _SLACK * (np.abs(centre).max(axis=1, keepdims=True) + (high @ np.abs(terms).max(axis=1))[:, None])
+    possible: BoolArray = centre + spread >= certain - slack
+    return possible
 
 
 def _first_places(scores: FloatArray, k: int) -> IntArray:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.ranking import FeatureWeight, Weighting, fused_scores, rank, top_rows
+from engine.ranking import FeatureWeight, WeightGrid, Weighting, fused_scores, rank, top_rows
 from engine.records import CandidatePool, Leg, RerankScores, ScoreKind
 
 KINDS = (ScoreKind.BM25, ScoreKind.COSINE, ScoreKind.SPARSE, ScoreKind.COSINE)
@@ -98,14 +98,15 @@ def many_weightings(count: int, pools: int, legs: int) -> None:
     made = [pool_of(500, legs, rng) for _ in range(pools)]
     weights = rng.dirichlet(np.ones(legs), count)
     weighting = weighting_of(made[0], "convex", "theoretical-min-max")
+    grid = WeightGrid.of(weights)
     print(f"{count:,} weightings, pool 500 × {legs} legs")
     median, _ = measure(lambda: fused_scores(made[0], weighting, weights), 5)
     print(f"  fused_scores, one pool          {median:.0f} ms")
-    median, _ = measure(lambda: top_rows(made[0], weighting, weights, 10), 5)
+    median, _ = measure(lambda: top_rows(made[0], weighting, grid, 10), 5)
     print(f"  top_rows 10, one pool           {median:.1f} ms")
     peer, _ = measure(lambda: np.argsort(-fused_scores(made[0], weighting, weights), axis=1), 1)
     print(f"  peer: fused_scores and argsort  {peer:.0f} ms   ({peer / median:.0f} × as long)")
-    total, _ = measure(lambda: [top_rows(pool, weighting, weights, 10) for pool in made], 1)
+    total, _ = measure(lambda: [top_rows(pool, weighting, grid, 10) for pool in made], 1)
     print(f"  top_rows 10, {pools} pools         {total / 1e3:.2f} s")
 
 

@@ -13,8 +13,6 @@ from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
 
-from engine.records import Status
-
 LEG_MARKS = "●◆■✚★✦"
 """One mark per leg, in settings order; the seventh leg starts again."""
 
@@ -125,17 +123,3 @@ def role_colors(theme: Theme) -> Mapping[str, str]:
     general |= {f"leg-{number}": legs[(number - 1) % len(legs)] for number in range(1, LEG_COUNT + 1)}
     given = {name.removeprefix(VARIABLE_PREFIX): value for name, value in theme.variables.items()}
     return {role: given.get(role, value) for role, value in general.items()}
-
-
-OUTCOME_MARKS: Mapping[Status, tuple[str, str]] = {
-    Status.OK: ("✓", "success"),
-    Status.PARTIAL: ("◐", "warning"),
-    Status.FAILED: ("✗", "error"),
-    Status.SKIPPED: ("–", "muted"),
-    Status.CANCELLED: ("⊘", "warning"),
-}
-
-
-def outcome_mark(status: Status) -> tuple[str, str]:
-    """How a stage ended: the mark, and the role that colours it."""
-    return OUTCOME_MARKS[status]

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from console.numbers import duration
-from console.palette import outcome_mark
 from engine.records import Outcome, StageReport, Status
 from engine.trace import Trace
+
+OUTCOME_MARKS: Mapping[Status, tuple[str, str]] = {
+    Status.OK: ("✓", "success"),
+    Status.PARTIAL: ("◐", "warning"),
+    Status.FAILED: ("✗", "error"),
+    Status.SKIPPED: ("–", "muted"),
+    Status.CANCELLED: ("⊘", "warning"),
+}
+
+
+def outcome_mark(status: Status) -> tuple[str, str]:
+    """How a stage ended: the mark, and the role that colours it."""
+    return OUTCOME_MARKS[status]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from console.numbers import duration, milliseconds
-from console.palette import Palette, outcome_mark
+from console.palette import Palette
+from console.views_status import outcome_mark
 from console.widgets.lines import LinesWidget, Row, bar, fit, width_of
 from engine.records import Outcome, StagePart, StageReport, Status
 

@@ -1,0 +1,261 @@
+"""The document under the cursor: its score's account, the query's terms, and its text with the matches marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from rich.style import Style
+from textual.binding import Binding, BindingType
+from textual.strip import Strip
+
+from console.numbers import count, score
+from console.palette import Palette, leg_mark
+from console.views_document import DocumentView, LegAccount, TermAccount, TextBlock
+from console.widgets.lines import Row, ScrolledLines, bar, fit, pad, width_of, wrap
+
+BAR_LEAST = 6
+LABEL = 10
+FOLD_FROM, CONTEXT = 8, 2
+"""A best passage below that line has what stands before it folded, but for so many lines."""
+
+
+class DocumentPanel(ScrolledLines, can_focus=True):
+    """Scrolls by keys and wheel; a new document begins at its top."""
+
+    DEFAULT_CSS = "DocumentPanel { width: 1fr; height: 1fr; scrollbar-size-vertical: 1; }"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "scroll_up", "Up", show=False),
+        Binding("down,j", "scroll_down", "Down", show=False),
+        Binding("pageup", "page_up", "Page up", show=False),
+        Binding("pagedown,space", "page_down", "Page down", show=False),
+        Binding("home", "scroll_home", "Top", show=False),
+        Binding("end", "scroll_end", "End", show=False),
+        Binding("n", "next_match", "Next match", show=False),
+        Binding("enter", "unfold", "Whole text", show=False),
+    ]
+
+    view: DocumentView | None = None
+    unfolded = False
+
+    def show(self, view: DocumentView | None) -> None:
+        """Paints the account of this document, or that none is chosen."""
+        before, self.view = self.view, view
+        if before is None or view is None or before.id != view.id:
+            self.unfolded = False
+            self.scroll_to(y=0, animate=False)
+        self.repaint()
+
+    def action_unfold(self) -> None:
+        """Shows, or hides again, what stands before the best passage."""
+        self.unfolded = not self.unfolded
+        self.repaint()
+
+    def action_next_match(self) -> None:
+        """Scrolls on to the next line that holds a match."""
+        matches = [y for y, strip in enumerate(self.built(self.scrollable_content_region.width)) if _has_match(strip)]
+        here = int(self.scroll_offset.y)
+        below = [y for y in matches if y > here + 2] or matches
+        if below:
+            self.scroll_to(y=max(below[0] - 2, 0), animate=False)
+
+    def lines(self, width: int) -> Sequence[Strip]:
+        if self.view is None:
+            return [Row(width).add(" No document under the cursor.", self.palette.muted).strip()]
+        return list(document_lines(self.view, self.palette, width, whole=self.unfolded))
+
+
+def _has_match(strip: Strip) -> bool:
+    return any(segment.style is not None and segment.style.meta.get("match") for segment in strip)
+
+
+def document_lines(view: DocumentView, palette: Palette, width: int, *, whole: bool = False) -> Iterator[Strip]:
+    """The panel's lines at that width; reads from 40 cells on. ``whole`` also shows text far before the best passage."""
+    yield from _head(view, palette, width)
+    yield from _account(view, palette, width)
+    if view.terms:
+        yield _heading("Query terms", palette, width)
+        yield from _terms(view.terms, palette, width)
+    if view.texts:
+        best = best_line(view, width - 2)
+        for block in view.texts:
+            yield from _text(block, palette, width, best, whole)
+    else:
+        yield _heading("Text", palette, width)
+        yield Row(width).add(" not fetched yet", palette.muted).strip()
+
+
+def _heading(text: str, palette: Palette, width: int, note: str = "") -> Strip:
+    row = Row(width).add(f" {text} ", palette.heading)
+    tail = width_of(note) + 2 if note else 1
+    row.add("─" * max(row.left - tail, 0), palette.rule)
+    return row.add(f" {note} " if note else "", palette.muted).strip()
+
+
+def _head(view: DocumentView, palette: Palette, width: int) -> Iterator[Strip]:
+    """Title with rank and score, the id, then the ranks stage by stage."""
+    row = Row(width).add(" ★ " if view.pinned else " ", palette.pinned)
+    numbers = f"  {score(view.score)} "
+    place = f"#{view.rank}" if view.rank else "not ranked"
+    moved = view.fused_rank - view.rank if view.rank and view.fused_rank and view.rerank else 0
+    delta = f" {'▲' if moved > 0 else '▼'}{abs(moved)}" if moved else ""
+    room = row.left - width_of(numbers + place + delta) - 1
+    row.add(pad(view.title, max(room, 8)), palette.text + Style(bold=True)).add(f" {place}", palette.accent)
+    row.add(delta, palette.up if moved > 0 else palette.down)
+    yield row.add(numbers, palette.heading).strip()
+    if view.id != view.title:
+        yield Row(width).add(f" {view.id}", palette.muted).strip()
+    yield from _place_lines(view, palette, width)
+    if view.dropped:
+        yield Row(width).add(" ⊘ not in the results: ", palette.warning).add(view.dropped, palette.text).strip()
+
+
+def _place_lines(view: DocumentView, palette: Palette, width: int) -> Iterator[Strip]:
+    """``lexical 3 → dense 1 → fused 2 → reranked 1``, on as many lines as it takes."""
+    row = Row(width).add(" ")
+    for at, place in enumerate(view.places):
+        rank = str(place.rank) if place.rank else "–"
+        arrow = " → " if at else ""
+        if row.left < width_of(arrow + place.stage + rank) + 2:
+            yield row.strip()
+            row = Row(width).add("  ")
+        row.add(arrow, palette.muted).add(f"{place.stage} ", palette.muted)
+        row.add(rank, palette.tone(place.role) + Style(bold=True) if place.rank else palette.absent)
+    yield row.strip()
+
+
+# --- the account ------------------------------------------------------------------------------------------------------
+
+
+def _account(view: DocumentView, palette: Palette, width: int) -> Iterator[Strip]:
+    yield _heading("Score", palette, width, "raw → normalised × weight = share" if width >= 56 else "")
+    for leg in view.legs:
+        yield from _leg(leg, palette, width)
+    for feature in view.features:
+        row = Row(width).add(" + ", palette.feature).add(pad(feature.name, LABEL), palette.text)
+        row.add(f"{score(feature.raw):>7}", palette.muted).add(" " * 15)
+        yield _with_bar(row, feature.contribution, feature.share, palette.feature, palette)
+    fused = Row(width).add(" = ", palette.fused).add(pad("fused", LABEL), palette.fused + Style(bold=True))
+    fused.add(" " * 22).add(f" {score(view.fused_score):>6} ", palette.fused + Style(bold=True))
+    yield fused.add(f" rank {view.fused_rank}" if view.fused_rank else " not ranked", palette.muted).strip()
+    yield from _rerank(view, palette, width)
+
+
+def _leg(leg: LegAccount, palette: Palette, width: int) -> Iterator[Strip]:
+    style = palette.leg(leg.place)
+    row = Row(width).add(f" {leg_mark(leg.place)} ", style).add(pad(leg.name, LABEL), palette.text)
+    if math.isnan(leg.raw):
+        yield row.add(f"{'–':>7}  ", palette.absent).add(leg.note, palette.absent).strip()
+        return
+    row.add(f"{score(leg.raw):>7}", palette.text).add(" → ", palette.muted)
+    row.add(f"{score(leg.normalized):>5}", palette.text).add(" × ", palette.muted)
+    row.add(f"{score(leg.weight, 2):>4}", palette.text)
+    yield _with_bar(row, leg.contribution, leg.share, style, palette)
+    parts = " + ".join(f"{name} {score(value)}" for name, value in leg.fields if value)
+    rank = f"rank {leg.rank}" if leg.rank else ""
+    about = " · ".join(filter(None, (leg.kind, rank, parts, leg.note)))
+    yield Row(width).add(" " * (LABEL + 3)).add(fit(about, width - LABEL - 4), palette.muted).strip()
+
+
+def _with_bar(row: Row, contribution: float, share: float, style: Style, palette: Palette) -> Strip:
+    row.add(f" {score(contribution):>6} ", style + Style(bold=True))
+    room = row.left - 1
+    return row.add(bar(share * room) if room >= BAR_LEAST else "", style).strip()
+
+
+def _rerank(view: DocumentView, palette: Palette, width: int) -> Iterator[Strip]:
+    row = Row(width).add(" ⇅ ", palette.rerank).add(pad("rerank", LABEL), palette.text)
+    account = view.rerank
+    if account is None:
+        yield row.add(f"{'–':>7}  ", palette.unscored).add(view.rerank_note, palette.unscored).strip()
+        return
+    row.add(f"{score(account.raw):>7}", palette.text).add(" → ", palette.muted).add(" " * 12)
+    yield _with_bar(row, account.score, min(max(account.score, 0.0), 1.0), palette.rerank, palette)
+    tokens = f"{count(account.tokens)} tokens" if account.tokens >= 0 else ""
+    cut = "text cut to fit" if account.truncated else ""
+    about = " · ".join(filter(None, (account.kind, tokens, cut)))
+    yield Row(width).add(" " * (LABEL + 3)).add(fit(about, width - LABEL - 4), palette.muted).strip()
+    last = Row(width).add(" = ", palette.heading).add(pad("final", LABEL), palette.heading)
+    if math.isnan(account.fused_part):
+        how = f"the reranker's score ({account.blend})"
+    else:
+        how = f"{score(account.fused_part)} of fused + {score(account.rerank_part)} of rerank ({account.blend})"
+    last.add(" " * 22).add(f" {score(view.score):>6} ", palette.heading)
+    if last.left > width_of(how):
+        yield last.add(f" {how}", palette.muted).strip()
+    else:
+        yield last.strip()
+        yield Row(width).add(" " * (LABEL + 3)).add(how, palette.muted).strip()
+
+
+# --- terms and text ---------------------------------------------------------------------------------------------------
+
+
+def _terms(terms: Sequence[TermAccount], palette: Palette, width: int) -> Iterator[Strip]:
+    name = min(max(max(width_of(term.text) for term in terms), 4), max(width // 4, 8))
+    field = min(max(max(width_of(term.field) for term in terms), 5), 10)
+    head = Row(width).add(f" {'term':{name}} {'field':{field}} {'docs':>7} {'idf':>5} {'gives':>7}", palette.muted)
+    yield head.strip()
+    missing: dict[str, TermAccount] = {}
+    for term in terms:
+        if term.df == 0 and not any(t.df for t in terms if t.text == term.text):
+            missing.setdefault(term.text, term)
+        elif term.df:
+            yield _term(term, palette, width, name, field)
+    for term in missing.values():
+        row = Row(width).add(f" {pad(term.text, name)} ", palette.absent).add("not in the index", palette.warning)
+        nearest = ", ".join(term.nearest)
+        yield row.add(f", nearest: {nearest}" if nearest else "", palette.text).strip()
+
+
+def _term(term: TermAccount, palette: Palette, width: int, name: int, field: int) -> Strip:
+    row = Row(width).add(f" {pad(term.text, name)} ", palette.match if term.contribution > 0 else palette.text)
+    row.add(f"{pad(term.field, field)} ", palette.muted)
+    row.add(f"{count(term.df):>7} {score(term.idf):>5} ", palette.muted)
+    row.add(f"{score(term.contribution) if term.contribution else '–':>7} ", palette.text)
+    note = f"synonym of {term.source} ×{term.weight:g} " if term.source else ""
+    room = row.left - 1 - width_of(note)
+    row.add(bar(term.share * room) if room >= BAR_LEAST else "", palette.accent)
+    return row.add(f" {note}" if note else "", palette.muted).strip()
+
+
+def best_line(view: DocumentView, width: int) -> tuple[str, int]:
+    """Field and line where the most matches stand together (three lines): the snippet; ``('', 0)`` without matches."""
+    best, found = ("", 0), 0
+    for block in view.texts:
+        starts = [a for a, _ in wrap(block.text, width)]
+        hits = [0] * len(starts)
+        line = 0
+        for begin, _ in block.spans:
+            while line + 1 < len(starts) and starts[line + 1] <= begin:
+                line += 1
+            hits[line] += 1
+        for at in range(len(hits)):
+            together = sum(hits[at : at + 3])
+            if hits[at] and together > found:
+                best, found = (block.field, at), together
+    return best
+
+
+def _text(block: TextBlock, palette: Palette, width: int, best: tuple[str, int], whole: bool) -> Iterator[Strip]:
+    """The field's lines; those long before the best passage are folded into one."""
+    matches = f"{len(block.spans)} match{'es' if len(block.spans) != 1 else ''}" if block.spans else ""
+    yield _heading(block.field, palette, width, matches)
+    marked = palette.match + Style(meta={"match": True})
+    lines = wrap(block.text, max(width - 2, 1))
+    found = best[1] if best[0] == block.field else -1
+    first = found - CONTEXT if found > FOLD_FROM and not whole else 0
+    if first:
+        yield Row(width).add(f" ⋯ {first} lines before the best passage (enter shows them)", palette.muted).strip()
+    for number, (start, end) in enumerate(lines[first:], first):
+        row = Row(width).add("▎" if number == found else " ", palette.accent)
+        at = start
+        for begin, stop in block.spans:
+            if stop <= start or begin >= end:
+                continue
+            row.add(block.text[at : max(begin, start)], palette.text)
+            row.add(block.text[max(begin, start) : min(stop, end)], marked)
+            at = min(stop, end)
+        yield row.add(block.text[at:end], palette.text).strip()

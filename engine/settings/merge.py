@@ -131,7 +131,7 @@ def _place(merged: Merged, number: int, layer: Layer, keys: Keys, raw: object, s
         below = (*keys, key)
         inner = child(shape, key, kinds)
         if inner is None:
-            raise check.unknown(below, kinds, layer.where(below))
+            raise check.unknown(below, kinds, layer.where((*below, "kind") if keys == ("legs",) else below))
         if keys == ("legs",):
             merged.legs[key] = number
         _place(merged, number, layer, below, value, inner, kinds)

@@ -20,7 +20,7 @@ def split(path: str) -> Keys:
     """The keys of a dotted name; bare keys may hold any letter. Raises ``SettingsError`` for an empty key."""
     quoted = '"' in path or "'" in path
     keys = _split_quoted(path) if quoted else tuple(key.strip() for key in path.split("."))
-    if not all(keys):
+    if not keys or not all(keys):
         raise SettingsError(f"{path!r} is not the name of a setting", hint="names look like rerank.top_n")
     return keys
 

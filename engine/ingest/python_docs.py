@@ -41,7 +41,7 @@ PLUMBING = frozenset({"posix", "nt", "posixpath", "ntpath", "genericpath"})
 SCHEMA = SourceSchema(
     text_fields={"title": "standard", "identifiers": "identifier", "text": "english"},
     keyword_fields=("kind", "module", "aliases"),
-    embedding_template="{title}\n{text}",
+    embedding_template="{title}\n{identifiers}\n{text}",
 )
 
 

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from typing import Any
 
 SKIPPED_PARTS = frozenset({"test", "tests", "idlelib", "lib2to3", "distutils", "turtledemo", "pydoc_data"})
-SKIPPED = frozenset({"antigravity", "this", "turtle", "xxsubtype"})
+SKIPPED = frozenset({"antigravity", "this", "turtle", "tkinter.tix", "xxsubtype"})
 """Modules that open a browser, print or are no library; turtle repeats its classes as functions."""
 
 BOILERPLATE = re.compile(

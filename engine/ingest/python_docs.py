@@ -134,11 +134,11 @@ def merge(entries: Sequence[Entry]) -> Iterator[Document]:
     for entry in entries:
         names[entry.key, entry.doc].setdefault(entry.id, entry)
     groups = [sorted(group.values(), key=_preference) for group in names.values()]
-    taken: set[str] = set()
-    for best, *others in sorted(groups, key=lambda group: (group[0].module, group[0].id)):
-        if best.id not in taken:
-            taken.add(best.id)
-            yield document_of(best, [other.id for other in others if _is_alias(other)])
+    taken: dict[str, list[Entry]] = {}
+    for group in sorted(groups, key=lambda group: (group[0].module, group[0].id)):
+        taken.setdefault(group[0].id, group)
+    for best, *others in taken.values():
+        yield document_of(best, [other.id for other in others if _is_alias(other) and other.id not in taken])
 
 
 def _is_alias(entry: Entry) -> bool:

@@ -7,7 +7,9 @@ from difflib import get_close_matches
 from functools import cache
 
 from engine.analysis.base import Analyzer
+from engine.analysis.cjk import CJKAnalyzer
 from engine.analysis.english import EnglishAnalyzer
+from engine.analysis.identifier import IdentifierAnalyzer
 from engine.analysis.standard import StandardAnalyzer
 from engine.analysis.whitespace import WhitespaceAnalyzer
 from engine.errors import SettingsError
@@ -16,6 +18,8 @@ ANALYZERS: dict[str, Callable[[], Analyzer]] = {
     "english": EnglishAnalyzer,
     "standard": StandardAnalyzer,
     "whitespace": WhitespaceAnalyzer,
+    "identifier": IdentifierAnalyzer,
+    "cjk": CJKAnalyzer,
 }
 
 

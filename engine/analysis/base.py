@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 
 class Token(NamedTuple):
-    """``position`` counts words from 0 and skips removed stop words; ``start`` and ``end`` are characters of the text."""
+    """``position`` counts words from 0 and skips removed stop words; ``text[start:end]`` is where it was found."""
 
     text: str
     position: int

@@ -10,8 +10,11 @@ from engine.analysis.porter import stem
 from engine.analysis.word_break import lower, lower_words, spans
 
 STOP_WORDS = frozenset(
-    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this"
-    " to was will with".split()
+    (
+        *("a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not"),
+        *("of", "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was"),
+        *("will", "with"),
+    )
 )
 """Lucene's default English stop words. A removed one leaves a gap in the positions."""
 

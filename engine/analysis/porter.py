@@ -2,8 +2,8 @@
 
 M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980, and https://tartarus.org/martin/PorterStemmer/:
 step 2 has bli → ble in place of abli → able, and logi → log is new; words of one or two letters stay as they are.
-Snowball's ``porter`` is the paper without the first two. Letters other than a, e, i, o, u and y, digits included, count as
-consonants. Words come in lower case.
+Snowball's ``porter`` has none of the three, and undoubles fewer consonants (specced → spec here, specc there). Whatever
+is not a, e, i, o, u or y counts as a consonant, digits included.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def stem(word: str) -> str:
 
 def _step_1(word: str) -> str:
     """Plurals, -ed and -ing, and y → i after a vowel."""
-    if word.endswith("sses") or word.endswith("ies"):
+    if word.endswith(("sses", "ies")):
         word = word[:-2]
     elif word.endswith("s") and not word.endswith("ss"):
         word = word[:-1]

@@ -25,8 +25,7 @@ class WhitespaceAnalyzer:
                 start, position = cut, position + 1
 
     def terms(self, text: str) -> list[str]:
-        if text.isascii():
-            found = text.split()
-            if not found or len(max(found, key=len)) <= MAX_UNITS:
-                return found
+        found = text.split() if text.isascii() else _WORD.findall(text)
+        if not found or len(max(found, key=len)) <= MAX_UNITS // 2:
+            return found
         return [token.text for token in self.tokens(text)]

@@ -1,4 +1,4 @@
-"""Words of a text as Lucene's StandardTokenizer finds them: Unicode word breaks (UAX #29), kept where they hold something.
+"""Words of a text as Lucene's StandardTokenizer finds them: what lies between Unicode word breaks (UAX #29).
 
 A word is a run of letters, digits and low lines joined by the marks that UAX #29 lets stand inside one (``time.sleep``,
 ``re:match``, ``don't``, ``1,000.5``), one ideograph, one hiragana letter, a katakana run, a run of a South-East Asian
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator
 
-import regex
+import regex  # type: ignore[import-untyped]
 
 MAX_UNITS = 255
 """Lucene's limit of a token's length, in UTF-16 code units."""
@@ -66,6 +66,7 @@ GENERAL = regex.compile(
 ASCII = re.compile(
     r"[A-Za-z0-9_]++(?:(?:(?<=[A-Za-z])[.:'](?=[A-Za-z])|(?<=[0-9])[.,;'](?=[0-9]))[A-Za-z0-9_]++)*+",
 )
+_NOT_ASCII = re.compile(r"[^\x00-\x7f][^ \n]*+(?:[ \n]+[^\x00-\x7f][^ \n]*+)*+")
 _ONLY_IDLE = regex.compile(f"(?:{_IDLE})++", regex.VERSION1)
 _IDLE_STARTS = frozenset("_\u200d\u202f\u203f\u2040\u2054\ufe33\ufe34\ufe4d\ufe4e\ufe4f\uff3f")
 
@@ -82,9 +83,47 @@ def lower(text: str) -> str:
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of every word, in characters of the text."""
-    pattern: re.Pattern[str] | regex.Pattern[str] = ASCII if text.isascii() else GENERAL
+    for start, end, pattern in _stretches(text):
+        yield from _spans(pattern, text, start, end)
+
+
+def words(text: str, shown: str | None = None) -> list[str]:
+    """The words alone: the fast path of indexing. ``shown``, as long as the text, is what they are cut from."""
+    shown = text if shown is None else shown
+    found: list[str] = []
+    for start, end, pattern in _stretches(text):
+        if pattern is ASCII:
+            plain: list[str] = ASCII.findall(shown, start, end)
+            if not plain or len(max(plain, key=len)) <= MAX_UNITS:
+                found += [word for word in plain if word.strip("_")] if "_" in shown else plain
+                continue
+        found += [shown[begin:to] for begin, to in _spans(pattern, text, start, end)]
+    return found
+
+
+def lower_words(text: str) -> list[str]:
+    """The words in lower case. They are found in the text as it is: Ⓜ is an emoji, ⓜ is not."""
+    return words(text, lower(text))
+
+
+def _stretches(text: str) -> Iterator[tuple[int, int, re.Pattern[str]]]:
+    """The text cut at white space into what ``ASCII`` can read and what it cannot: no word holds any."""
+    if text.isascii():
+        yield 0, len(text), ASCII
+        return
     at = 0
-    while found := pattern.search(text, at):
+    while found := _NOT_ASCII.search(text, at):
+        start = 1 + max(at - 1, *(text.rfind(space, at, found.start()) for space in " \n"))
+        if start > at:
+            yield at, start, ASCII
+        at = found.end()
+        yield start, at, GENERAL
+    if at < len(text):
+        yield at, len(text), ASCII
+
+
+def _spans(pattern: re.Pattern[str], text: str, at: int, stop: int) -> Iterator[tuple[int, int]]:
+    while found := pattern.search(text, at, stop):
         start, at = found.span()
         if text[start] in _IDLE_STARTS and _ONLY_IDLE.fullmatch(text, start, at):
             continue
@@ -94,26 +133,7 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
             yield start, at
 
 
-def words(text: str) -> list[str]:
-    """The words alone, in their own case: the fast path of indexing."""
-    if text.isascii():
-        found: list[str] = ASCII.findall(text)
-        if not found or len(max(found, key=len)) <= MAX_UNITS:
-            return [word for word in found if word.strip("_")] if "_" in text else found
-    return [text[start:end] for start, end in spans(text)]
-
-
-def lower_words(text: str) -> list[str]:
-    """The words in lower case. They are found in the text as it is: Ⓜ is an emoji, ⓜ is not."""
-    if text.isascii():
-        return words(text.lower())
-    lowered = lower(text)
-    return [lowered[start:end] for start, end in spans(text)]
-
-
-def _cut(
-    pattern: re.Pattern[str] | regex.Pattern[str], text: str, start: int, end: int
-) -> Generator[tuple[int, int], None, int]:
+def _cut(pattern: re.Pattern[str], text: str, start: int, end: int) -> Generator[tuple[int, int], None, int]:
     """The pieces of an overlong match, each read through a window of 255 units; returns where the last one ends."""
     while start < end:
         piece = pattern.match(text, start, limit(text, start))

@@ -33,7 +33,7 @@ class DocumentPanel(ScrolledLines, can_focus=True):
         Binding("pagedown,space", "page_down", "Page down", show=False),
         Binding("home", "scroll_home", "Top", show=False),
         Binding("end", "scroll_end", "End", show=False),
-        Binding("n", "next_match", "Next match", show=False),
+        Binding("right_square_bracket", "next_match", "Next match", show=False),
         Binding("enter", "unfold", "Whole text", show=False),
     ]
 
@@ -72,7 +72,7 @@ def _has_match(strip: Strip) -> bool:
 
 
 def document_lines(view: DocumentView, palette: Palette, width: int, *, whole: bool = False) -> Iterator[Strip]:
-    """The panel's lines at that width; reads from 40 cells on. ``whole`` also shows text far before the best passage."""
+    """The panel's lines at that width; reads from 40 cells on. ``whole`` unfolds text far before the best passage."""
     yield from _head(view, palette, width)
     yield from _account(view, palette, width)
     if view.terms:

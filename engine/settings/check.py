@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -50,15 +51,18 @@ def unknown_kind(leg: str, kind: str, kinds: Kinds, where: str) -> SettingsError
     )
 
 
-def value(raw: object, shape: Shape, keys: Keys, where: str = "") -> Any:
-    """``raw`` as the type that stands at ``keys``. Raises ``SettingsError`` with name, value given and range."""
+def value(raw: object, shape: Shape, keys: Keys, where: Callable[[], str] = str) -> Any:
+    """``raw`` as the type that stands at ``keys``. Raises ``SettingsError`` with name, value given and range.
+
+    ``where`` says the place, and is asked only then: finding a line takes a walk through the file.
+    """
     knob, path = shape.knob, join(keys)
     hint = f"it takes {knob.range_text}" if knob and knob.range_text else ""
     if knob and knob.choices:
         if raw not in knob.choices:
             near = difflib.get_close_matches(str(raw), knob.choices, 1)
             raise SettingsError(
-                f"{path}: {raw!r} is not {knob.range_text}{_at(where)}",
+                f"{path}: {raw!r} is not {knob.range_text}{_at(where())}",
                 path=path,
                 hint=f"did you mean {near[0]!r}?" if near else hint,
             )
@@ -69,16 +73,16 @@ def value(raw: object, shape: Shape, keys: Keys, where: str = "") -> Any:
         given = raw if knob is None or not knob.secret else "•••"
         expected = type_text(shape.type)
         raise SettingsError(
-            f"{path}: expected {expected}, got {_kind_text(raw)} {_literal(given)}{_at(where)}", path=path, hint=hint
+            f"{path}: expected {expected}, got {_kind_text(raw)} {_literal(given)}{_at(where())}", path=path, hint=hint
         ) from None
     if isinstance(typed, float) and not math.isfinite(typed):
-        raise SettingsError(f"{path}: {typed} is not a finite number{_at(where)}", path=path, hint=hint)
+        raise SettingsError(f"{path}: {typed} is not a finite number{_at(where())}", path=path, hint=hint)
     if knob and isinstance(typed, (int, float)) and not isinstance(typed, bool):
         low = -math.inf if knob.minimum is None else knob.minimum
         high = math.inf if knob.maximum is None else knob.maximum
         if not low <= typed <= high:
             raise SettingsError(
-                f"{path}: {typed} is outside its range, {knob.range_text}{_at(where)}", path=path, hint=hint
+                f"{path}: {typed} is outside its range, {knob.range_text}{_at(where())}", path=path, hint=hint
             )
     return typed
 

@@ -11,7 +11,7 @@ from engine.errors import SettingsError
 from engine.settings import check
 from engine.settings.paths import Keys, join, parse_value, split
 from engine.settings.schema import Settings
-from engine.settings.shape import ROOT, Shape, at, kinds_of
+from engine.settings.shape import ROOT, Shape, at, child, kinds_of
 from engine.settings.table import KNOBS as KNOBS
 from engine.settings.table import Knob as Knob
 
@@ -83,10 +83,9 @@ def _leaves(node: Any, keys: Keys, shape: Shape, kinds: Mapping[str, str]) -> It
         return
     items = node.items() if isinstance(node, dict) else ((name, getattr(node, name)) for name in node.__struct_fields__)
     for key, value in items:
-        below = (*keys, key)
-        inner = at(below, kinds)
+        inner = child(shape, key, kinds)
         assert inner is not None
-        yield from _leaves(value, below, inner, kinds)
+        yield from _leaves(value, (*keys, key), inner, kinds)
 
 
 def _shape(settings: Settings, keys: Keys) -> Shape:

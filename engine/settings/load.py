@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from engine.settings.merge import DEFAULT, Layer, Source, SourceKind, leg_kinds,
 from engine.settings.paths import Keys, join, split, split_assignment
 from engine.settings.schema import Settings
 from engine.settings.shape import ROOT, Kinds, Shape, at, child, fields_of
+from engine.settings.table import Knob
 
 PREFIX = "RANKSCOPE_"
 
@@ -199,6 +200,14 @@ def _refuse_single_underscores(name: str, kinds: Kinds) -> None:
             raise SettingsError(f"{name} names no setting", path=join(keys), hint=f"write {wanted}, with __ per level")
 
 
+def moved(knob: Knob, value: str, move: Callable[[str], str]) -> str:
+    """A value with ``move`` applied to the relative path that it is or refers to (``file:PATH``), else as it is."""
+    scheme = "file:" if knob.secret and value.startswith("file:") else ""
+    path = value.removeprefix(scheme)
+    relative = path and not path.startswith("~") and not os.path.isabs(path)
+    return f"{scheme}{move(path)}" if relative and (knob.file or scheme) else value
+
+
 def _anchored(layer: Layer, folder: Path, base: Path) -> Layer:
     """The layer with its relative paths made absolute, where its folder is not ``base``."""
     folder = Path(os.path.abspath(folder))
@@ -210,9 +219,8 @@ def _anchored(layer: Layer, folder: Path, base: Path) -> Layer:
         if isinstance(node, dict):
             return {key: anchor(value, (*keys, key)) for key, value in node.items()}
         shape = at(keys, kinds)
-        is_path = shape is not None and shape.knob is not None and shape.knob.file
-        if is_path and isinstance(node, str) and node and not node.startswith("~"):
-            return os.path.abspath(folder / node)
-        return node
+        if shape is None or shape.knob is None or not isinstance(node, str):
+            return node
+        return moved(shape.knob, node, lambda path: os.path.abspath(folder / path))
 
     return Layer(layer.source, anchor(layer.raw, layer.keys), layer.keys, layer.text)

@@ -32,7 +32,6 @@ class SourceKind(StrEnum):
     FILE = "file"
     ENVIRONMENT = "environment"
     SET = "--set"
-    CHANGED = "changed here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +91,15 @@ def merge(layers: Sequence[Layer], *, agree: bool = True) -> tuple[Settings, dic
     weights = _map_at(merged, ("weights",), kinds)
     legs = [name for name, layer in merged.legs.items() if name in weights or layer >= merged.weights_layer]
     settings = _settings(merged, legs, kinds)
+    sources = _sources(merged, settings)
     if agree:
-        check.agreement(settings)
-    return settings, _sources(merged, settings)
+        try:
+            check.agreement(settings)
+        except SettingsError as error:
+            source = sources.get(error.path, DEFAULT)
+            where = "" if source is DEFAULT else f" ({source})"
+            raise SettingsError(f"{error.message}{where}", path=error.path, hint=error.hint) from None
+    return settings, sources
 
 
 def leg_kinds(layers: Sequence[Layer]) -> dict[str, str]:
@@ -114,7 +119,7 @@ def leg_kinds(layers: Sequence[Layer]) -> dict[str, str]:
 def _place(merged: Merged, number: int, layer: Layer, keys: Keys, raw: object, shape: Shape, kinds: Kinds) -> None:
     """Puts a layer's value or tree on top."""
     if shape.form == "value":
-        typed = check.value(raw, shape, keys, layer.where(keys))
+        typed = check.value(raw, shape, keys, lambda: layer.where(keys))
         parent = at(keys[:-1], kinds)
         if parent is not None and parent.form == "map":
             _map_at(merged, keys[:-1], kinds)[keys[-1]] = (typed, layer.source)

@@ -20,7 +20,7 @@ from engine.errors import SettingsConflictError, SettingsError
 from engine.files import write_atomically
 from engine.secrets import is_reference, mask
 from engine.settings import knobs
-from engine.settings.load import Loaded, digest, parse_toml
+from engine.settings.load import Loaded, digest, moved, parse_toml
 from engine.settings.merge import Source, SourceKind
 from engine.settings.paths import Keys, join
 from engine.settings.schema import Settings
@@ -138,8 +138,6 @@ def _new_text(loaded: Loaded, settings: Settings, path: Path, old: str, header: 
     if not text.strip():
         comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
         return text + (comment + "\n" if comment else "") + tomli_w.dumps(wanted), rebased
-    if present == wanted:
-        return old, rebased
     from engine.settings.edit import edit
 
     new = edit(text, wanted)
@@ -153,12 +151,12 @@ def _new_text(loaded: Loaded, settings: Settings, path: Path, old: str, header: 
 def _rebase(settings: Settings, old: Path, new: Path) -> Settings:
     if old == new:
         return settings
-    moved = {
-        join(keys): _relative(old / value, new)
+    rebased = {
+        join(keys): moved(shape.knob, value, lambda path: _relative(old / path, new))
         for keys, value, shape in knobs.leaves(settings)
-        if shape.knob and shape.knob.file and value and not value.startswith("~") and not os.path.isabs(value)
+        if shape.knob and isinstance(value, str)
     }
-    return knobs.replace_all(settings, moved)
+    return knobs.replace_all(settings, rebased)
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -114,7 +114,7 @@ def test_a_users_leg_does_not_stand_in_the_way_of_a_files_weights(write):
         ("[legs]\ndense = 3", "legs.dense: expected a table, got a whole number 3 (FILE:2)", "[legs.dense]"),
         (
             "[weights]\nlexical = 1\ndens = 1",
-            "weights.dens: there is no leg of this name",
+            "weights.dens: there is no leg of this name (FILE)",
             "did you mean weights.dense?",
         ),
         ("[weights]\ndense = nan", "weights.dense: nan is not a finite number (FILE:2)", "at least 0"),
@@ -207,6 +207,13 @@ def test_relative_paths_belong_to_the_file_that_writes_them(write, tmp_path):
     assert at.resolve(at.settings.store.path) == tmp_path / "there"
     assert load(None, file, {"RANKSCOPE_STORE__PATH": "~/x"}, cwd=tmp_path).settings.store.path == "~/x"
     assert load(None, file, cwd=tmp_path).resolve("index") == tmp_path / "work" / "index"
+
+
+def test_a_key_file_is_a_path_as_well(write, tmp_path):
+    user = write("[rerank]\napi_key = 'file:key'\n", "home/user.toml")
+    loaded = load(user, write("", "work/c.toml"))
+    assert loaded.settings.rerank.api_key == f"file:{tmp_path / 'home' / 'key'}"
+    assert load(user).settings.rerank.api_key == "file:key"
 
 
 def test_a_missing_or_unreadable_file_is_one_error(tmp_path):

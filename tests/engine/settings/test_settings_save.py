@@ -131,6 +131,12 @@ def test_every_layout_can_be_edited(tmp_path, text):
     assert new.startswith("\ufeff") == text.startswith("\ufeff")
 
 
+def test_true_is_not_one(file):
+    changed(file, {"filter": {"x": 1}})
+    result = changed(file, {"filter.x": True})
+    assert result.diff.endswith("-x = 1\n+x = true")
+
+
 def test_a_new_file_holds_what_differs(tmp_path):
     loaded = load(tmp_path / "new" / "s.toml")
     result = save(loaded, knobs.replace(loaded.settings, "rerank.top_n", 7), header="tuned on cranfield\nndcg@10 0.4")
@@ -161,10 +167,12 @@ def test_values_of_the_users_file_are_carried_and_overruled(tmp_path, file):
 
 def test_saved_elsewhere_relative_paths_are_rewritten(tmp_path, file):
     loaded = load(None, file)
-    settings = knobs.replace(loaded.settings, "legs.lexical.synonyms", "syn/s.txt")
+    values = {"legs.lexical.synonyms": "syn/s.txt", "rerank.api_key": "file:key"}
+    settings = knobs.replace_all(loaded.settings, values)
     result = save(loaded, settings, tmp_path / "sub" / "other.toml")
     elsewhere = load(None, result.path)
     assert elsewhere.settings.store.path == "../index"
+    assert elsewhere.settings.rerank.api_key == "file:../key"
     assert elsewhere.resolve(elsewhere.settings.legs["lexical"].synonyms) == tmp_path / "syn" / "s.txt"
     assert file.read_text() == FILE
     absolute = save(loaded, knobs.replace(settings, "store.path", "/abs"), tmp_path / "sub" / "abs.toml")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,6 +11,9 @@ from engine.records import DropRule, Outcome, QueryTerm, StageReport
 from engine.secrets import shown
 from engine.settings.schema import Settings
 from engine.trace import Trace
+
+if TYPE_CHECKING:
+    from engine.tracking import Tracked
 
 _STAGE_OF_RULE = {
     DropRule.TOP_K: "cut",
@@ -66,6 +69,31 @@ def result_json(trace: Trace, row: int) -> dict[str, Any]:
         },
         "rerank": _rerank(trace, row),
         "blend": _blend(trace, row),
+    }
+
+
+def tracked_json(tracked: Tracked) -> dict[str, Any]:
+    """The way of one document, for ``--track``; ranks it does not have are null."""
+    return {
+        "id": tracked.id,
+        "exists": tracked.exists,
+        "pooled": tracked.pooled,
+        "legs": {
+            name: {
+                "rank": leg.rank or None,
+                "raw": _number(leg.raw),
+                "last": _number(leg.last),
+                "returned": leg.returned,
+                "text": leg.text,
+            }
+            for name, leg in tracked.legs.items()
+        },
+        "fused_rank": tracked.fused_rank or None,
+        "fused_score": _number(tracked.fused_score),
+        "rerank": _number(tracked.rerank),
+        "rank": tracked.rank or None,
+        "stage": _STAGE_OF_RULE[tracked.rule] if tracked.rule else None,
+        "rule": str(tracked.rule) if tracked.rule else None,
     }
 
 

@@ -1,0 +1,82 @@
+"""Options that several commands share, with one wording each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from console.opening import Wanted
+
+F = TypeVar("F", bound=Callable[..., Any])
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def settings_options(*, index: bool = True, filters: bool = False, cache: bool = False) -> Callable[[F], F]:
+    """-c and --set, and on request --index, --filter and --no-cache, gathered into the argument ``wanted``."""
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def gathered(
+            *args: Any,
+            config: Path | None,
+            sets: tuple[str, ...],
+            index: Path | None = None,
+            filters: tuple[str, ...] = (),
+            no_cache: bool = False,
+            **kwargs: Any,
+        ) -> Any:
+            return function(*args, wanted=_wanted(config, index, sets, filters, no_cache), **kwargs)
+
+        options = [
+            click.option("-c", "--config", type=FILE, metavar="FILE", help="Settings file (TOML)."),
+            click.option(
+                "--set",
+                "sets",
+                multiple=True,
+                metavar="NAME=VALUE",
+                shell_complete=complete_names,
+                help="Change one setting, as in rerank.top_n=20. Repeatable.",
+            ),
+        ]
+        if index:
+            options.append(click.option("--index", type=FOLDER, metavar="DIR", help="Folder of the index to search."))
+        if filters:
+            options.append(
+                click.option(
+                    "--filter",
+                    "filters",
+                    multiple=True,
+                    metavar="FIELD=VALUE",
+                    help="Only documents with this value; a field given twice takes either. Repeatable.",
+                )
+            )
+        if cache:
+            options.append(click.option("--no-cache", is_flag=True, help="Neither read nor write kept rerank scores."))
+        for option in reversed(options):
+            gathered = option(gathered)
+        return gathered  # type: ignore[return-value]
+
+    return decorate
+
+
+def _wanted(
+    config: Path | None, index: Path | None, sets: tuple[str, ...], filters: tuple[str, ...], no_cache: bool
+) -> Wanted:
+    from console.opening import Wanted
+
+    return Wanted(config, index, sets, filters, no_cache)
+
+
+def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of settings, for the shell."""
+    from engine.settings.knobs import paths
+    from engine.settings.schema import Settings
+
+    return [CompletionItem(f"{name}=") for name in paths(Settings()) if name.startswith(incomplete)]

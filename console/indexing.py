@@ -1,0 +1,192 @@
+"""What ``rankscope index`` and the demo do: a source into an index folder, with progress and every problem told."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from console.opening import Wanted, load_settings
+from console.output import note
+from console.progress import Bar
+from engine.embedders import registry as embedders
+from engine.embedders.base import Embedder
+from engine.errors import UsageError
+from engine.executor import make_executor
+from engine.indexing import IndexProgress, IndexReport, build_index, index_spec
+from engine.ingest.base import Problem, ProblemKind, Source, SourceOptions
+from engine.ingest.registry import open_source
+from engine.settings.load import Loaded
+from engine.settings.paths import quote
+from engine.settings.schema import DenseLeg
+from engine.stores.embedded.schema import MANIFEST, read_manifest
+from engine.stores.embedded.writer import IndexWriter
+
+NO_EMBEDDER = "none"
+_PHASES = {"read": "reading", "build": "writing"}
+_TOLD = 20
+"""Parts left out on purpose (a module that cannot be imported) are told up to this many; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexWish:
+    """The options of ``rankscope index``."""
+
+    into: Path
+    reader: str = ""
+    id_field: str = ""
+    fields: tuple[str, ...] = ()
+    text_fields: tuple[str, ...] = ()
+    analyzers: tuple[str, ...] = ()
+    embedder: str | None = None
+    update: bool = False
+    rebuild: bool = False
+    delete: tuple[str, ...] = ()
+
+    @property
+    def shapes(self) -> bool:
+        """Whether it says how the index is to be built."""
+        return bool(self.text_fields or self.analyzers or self.embedder)
+
+    def sets(self) -> list[str]:
+        """The same as ``--set``, for what settings can say."""
+        sets = []
+        if self.text_fields:
+            sets.append(f"legs.lexical.fields={{ {', '.join(f'{quote(name)} = 1.0' for name in self.text_fields)} }}")
+        for text in self.analyzers:
+            field, sign, name = text.rpartition("=")
+            sets.append(f"legs.lexical.analyzers.{quote(field)}={name}" if sign else f"legs.lexical.analyzer={name}")
+        if self.embedder and self.embedder != NO_EMBEDDER:
+            sets.append(f"legs.dense.embedder={self.embedder}")
+        return sets
+
+
+def index_source(spec: str | None, wish: IndexWish, wanted: Wanted) -> None:
+    """Do what the options say and report it. Raises ``UsageError`` for options that contradict each other or what is
+    in the folder, and the errors of building."""
+    _check(spec, wish)
+    if wish.delete:
+        _delete(wish.into, wish.delete)
+    if spec is None:
+        return
+    loaded = load_settings(Wanted(wanted.config, None, (*wish.sets(), *wanted.sets)))
+    options = SourceOptions(kind=wish.reader, id_field=wish.id_field, fields=_mapping(wish.fields))
+    build(open_source(spec, options), wish.into, loaded, _source_words(spec, wish), wish)
+
+
+def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: IndexWish) -> IndexReport:
+    """Index the source, with a bar while it runs and a summary at the end. ``source_words`` is how a rebuild command
+    names the source."""
+    executor = make_executor()
+    counts: Counter[ProblemKind] = Counter()
+    try:
+        embedder = _embedder(loaded, wish, executor_make=lambda name: embedders.make(name, executor))
+        if wish.update:
+            index = read_manifest(into).spec
+            embedder = embedders.make(index.embedding.name, executor) if index.embedding else None
+        else:
+            index = index_spec(loaded.settings, source.schema, loaded.explicit, embedder, source_words)
+        with Bar() as bar, stopped_at_once():
+
+            def problem(found: Problem) -> None:
+                counts[found.kind] += 1
+                if found.kind is not ProblemKind.SKIPPED or counts[found.kind] <= _TOLD:
+                    bar.note(f"{found.kind}: {found}")
+
+            report = asyncio.run(
+                build_index(
+                    source,
+                    into,
+                    index,
+                    embedder,
+                    fresh=not wish.update,
+                    on_progress=lambda at: _show(bar, at),
+                    on_problem=problem,
+                )
+            )
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+    note(summary(report))
+    return report
+
+
+def summary(report: IndexReport) -> str:
+    """One line: documents, what was taken over, what was wrong, where it lies."""
+    parts = [f"{report.documents} documents in {report.path}", f"{report.added} read in {report.seconds:.1f} s"]
+    parts += [f"{report.resumed} taken over from a build that was broken off"] if report.resumed else []
+    parts += [f"{count} {kind}" for kind, count in report.problems.items() if count]
+    return ", ".join(parts)
+
+
+def _show(bar: Bar, progress: IndexProgress) -> None:
+    bar.at(_PHASES.get(progress.phase, progress.phase), progress.done, progress.total)
+
+
+def _embedder(loaded: Loaded, wish: IndexWish, executor_make: Callable[[str], Embedder]) -> Embedder | None:
+    leg = next((leg for leg in loaded.settings.legs.values() if isinstance(leg, DenseLeg)), None)
+    return None if leg is None or wish.embedder == NO_EMBEDDER else executor_make(leg.embedder)
+
+
+def _check(spec: str | None, wish: IndexWish) -> None:
+    if spec is None and not wish.delete:
+        raise UsageError("index what?", hint="rankscope index SOURCE --into DIR, or --delete ID")
+    if wish.update and wish.rebuild:
+        raise UsageError("--update adds to the index and --rebuild replaces it", hint="give one of them")
+    if wish.update and wish.shapes:
+        raise UsageError(
+            "--update keeps the index's fields, analysers and embedder", hint="leave these options out, or --rebuild"
+        )
+    exists = (wish.into / MANIFEST).exists()
+    if exists and spec is not None and not (wish.update or wish.rebuild):
+        count = read_manifest(wish.into).documents
+        raise UsageError(
+            f"{wish.into} holds an index of {count} documents already",
+            hint="--update adds to it and replaces equal ids, --rebuild builds it anew",
+        )
+
+
+def _delete(into: Path, ids: Sequence[str]) -> None:
+    manifest = read_manifest(into)
+    with stopped_at_once(), IndexWriter(into, manifest.spec) as writer:
+        writer.delete(ids)
+        writer.commit()
+    left = read_manifest(into).documents
+    note(f"{manifest.documents - left} of {len(set(ids))} deleted, {left} documents in {into}")
+
+
+def _mapping(fields: Sequence[str]) -> dict[str, str]:
+    """``title=headline`` as our field → theirs."""
+    mapping = {}
+    for text in fields:
+        ours, sign, theirs = text.partition("=")
+        if not (ours and sign and theirs):
+            raise UsageError(
+                f"--field {text}: no field is named", hint="write --field OURS=THEIRS, as in title=headline"
+            )
+        mapping[ours] = theirs
+    return mapping
+
+
+def _source_words(spec: str, wish: IndexWish) -> str:
+    """How the rebuild command names the source: a path as an absolute one, so that it works from anywhere."""
+    path = Path(spec).expanduser()
+    return str(path.resolve()) if path.exists() and not wish.reader.startswith("python") else spec
+
+
+@contextmanager
+def stopped_at_once() -> Iterator[None]:
+    """Ctrl-C raises ``KeyboardInterrupt`` where the program stands, in the midst of a long computation too; asyncio's
+    own handler would wait for the next ``await``. What is staged stays, so nothing is lost."""
+
+    def stop(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,149 @@
+"""From what was said on the command line to loaded settings and an opened index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.locations import Locations, locations, made, sample_configs_dir
+from console.output import note
+from engine.errors import IndexNotFoundError, UsageError
+from engine.settings.load import Loaded, load
+from engine.settings.merge import SourceKind
+from engine.settings.paths import quote
+
+if TYPE_CHECKING:
+    from engine.pipeline import Pipeline
+
+LOCAL_INDEX = Path("index")
+_MANIFEST = "rankscope-index.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the options -c, --index, --set, --filter and --no-cache say."""
+
+    config: Path | None = None
+    index: Path | None = None
+    sets: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    no_cache: bool = False
+
+
+def load_settings(wanted: Wanted, places: Locations | None = None) -> Loaded:
+    """The settings of one command, from every layer. Raises ``SettingsError`` and ``UsageError``."""
+    places = places or locations()
+    sets = [*wanted.sets, *filter_sets(wanted.filters)]
+    if wanted.index is not None:
+        sets.append(f"store.path={os.path.abspath(wanted.index)}")
+    return load(places.settings_file, wanted.config, os.environ, sets)
+
+
+def load_for_search(wanted: Wanted, places: Locations | None = None) -> Loaded:
+    """The same, with an index that exists where none was named: ``./index``, else the demo's.
+
+    Raises ``IndexNotFoundError`` where there is neither.
+    """
+    places = places or locations()
+    loaded = load_settings(wanted, places)
+    if wanted.config is not None or loaded.explicit("store.path") or loaded.explicit("store.kind"):
+        return loaded
+    if (LOCAL_INDEX / _MANIFEST).exists():
+        return load_settings(_with_index(wanted, LOCAL_INDEX), places)
+    if demo_is_built(places):
+        note("note: no index was named; this is the demo, Python's documentation (--index DIR or -c FILE name another)")
+        return load_settings(Wanted(demo_settings(places), None, wanted.sets, wanted.filters), places)
+    raise IndexNotFoundError(
+        f"no index was named, and there is none at {LOCAL_INDEX.absolute()}",
+        hint="name one with --index DIR or -c FILE, build one with `rankscope index`, or try `rankscope demo`",
+    )
+
+
+def _with_index(wanted: Wanted, index: Path) -> Wanted:
+    return Wanted(wanted.config, index, wanted.sets, wanted.filters, wanted.no_cache)
+
+
+def filter_sets(filters: Iterable[str]) -> list[str]:
+    """``--filter`` as assignments of settings: a field named twice takes either value. Raises ``UsageError``."""
+    values: dict[str, list[str]] = {}
+    for text in filters:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UsageError(f"--filter {text}: there is no value", hint="write --filter FIELD=VALUE")
+        values.setdefault(name, []).append(value)
+    return [f"filter.{quote(name)}={_either(found)}" for name, found in values.items()]
+
+
+def _either(values: Sequence[str]) -> str:
+    """One value as it was typed, several as a TOML list of texts."""
+    return values[0] if len(values) == 1 else f"[{', '.join(map(_basic_string, values))}]"
+
+
+def _basic_string(text: str) -> str:
+    import msgspec
+
+    return msgspec.json.encode(text).decode()
+
+
+def open_index(loaded: Loaded, *, no_cache: bool = False) -> Pipeline:
+    """The pipeline on the settings' index. Raises ``StoreError`` and ``SettingsError``."""
+    from engine.api import open_pipeline
+
+    explicit = [name for name, source in loaded.sources.items() if source.kind is not SourceKind.DEFAULT]
+    cache = None if no_cache else locations().cache
+    return open_pipeline(loaded.settings, loaded.base_dir, cache_dir=cache, explicit=explicit)
+
+
+def demo_is_built(places: Locations) -> bool:
+    return (places.demo_index / _MANIFEST).exists()
+
+
+def demo_settings(places: Locations) -> Path:
+    """The demo's settings file, the user's own copy, so that it can be saved to; written when it is missing."""
+    file = places.config / "demo.toml"
+    if not file.exists():
+        import tomlkit
+
+        from engine.files import write_atomically
+
+        document = tomlkit.parse((sample_configs_dir() / "demo.toml").read_text(encoding="utf-8"))
+        document["store"]["path"] = str(places.demo_index)
+        made(places.config)
+        write_atomically(file, tomlkit.dumps(document))
+    return file
+
+
+def last_wanted(places: Locations) -> Wanted | None:
+    """What the console was opened with last, None where that was never, or is gone."""
+    import msgspec
+
+    try:
+        raw = msgspec.json.decode(_last_file(places).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        return None
+    config, index = raw.get("config", ""), raw.get("index", "")
+    if (config and not Path(config).exists()) or (index and not Path(index).exists()) or not (config or index):
+        return None
+    return Wanted(Path(config) if config else None, Path(index) if index else None)
+
+
+def remember(wanted: Wanted, places: Locations) -> None:
+    """Keep what the console was opened with, for ``rankscope`` without a command."""
+    import msgspec
+
+    from engine.files import write_atomically
+
+    raw = {
+        name: os.path.abspath(path)
+        for name, path in (("config", wanted.config), ("index", wanted.index))
+        if path is not None
+    }
+    made(places.data)
+    write_atomically(_last_file(places), msgspec.json.encode(raw).decode() + "\n")
+
+
+def _last_file(places: Locations) -> Path:
+    return places.data / "last.json"

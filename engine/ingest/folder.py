@@ -48,8 +48,8 @@ class Folder:
     def fingerprint(self) -> str:
         digest = hashlib.sha256(repr(self._options).encode())
         for path in self._files():
-            state = path.stat()
-            digest.update(repr((str(path), state.st_size, state.st_mtime_ns)).encode())
+            state = path.stat() if path.exists() else path.lstat()  # a link may lead nowhere
+            digest.update(repr((_shown(path), state.st_size, state.st_mtime_ns)).encode())
         return digest.hexdigest()
 
     def count(self) -> int | None:
@@ -82,7 +82,7 @@ class Folder:
         if isinstance(lines, Problem):
             yield lines
             return
-        relative = path.relative_to(self._base).as_posix()
+        relative = _shown(path.relative_to(self._base).as_posix())
         start = front_matter(lines)
         body = ["" for _ in lines[:start]] + lines[start:]
         headings = list(HEADINGS[path.suffix.lower()](body))
@@ -90,14 +90,14 @@ class Folder:
         blank = True
         for section in sections(body, headings):
             slug = _unique(section, slugs)
-            title = SEPARATOR.join(section.path) or path.stem
+            title = SEPARATOR.join(section.path) or _shown(path.stem)
             for part, (line, text) in enumerate(chunks(section, self._options.max_chars), 1):
                 blank = False
                 name = f"{relative}{slug}~{part}" if part > 1 else f"{relative}{slug}"
                 document = Document(name, {"title": title, "text": text, "path": relative, "line": line + 1})
-                yield SourceDocument(document, f"{path}:{line + 1}")
+                yield SourceDocument(document, f"{_shown(path)}:{line + 1}")
         if blank:
-            yield Problem(str(path), "the file has no text under any heading", ProblemKind.BLANK)
+            yield Problem(_shown(path), "the file has no text under any heading", ProblemKind.BLANK)
 
 
 def is_text(path: Path) -> bool:
@@ -174,17 +174,22 @@ def _text_lines(path: Path, encoding: str) -> list[str] | Problem:
         with path.open("rb") as file:
             binary = b"\0" in file.read(8192)
     except OSError as error:
-        return Problem(str(path), f"cannot be read: {error.strerror}")
+        return Problem(_shown(path), f"cannot be read: {error.strerror}")
     if size > MAX_FILE_BYTES:
-        return Problem(str(path), f"the file is longer than {MAX_FILE_BYTES >> 20} MiB")
+        return Problem(_shown(path), f"the file is longer than {MAX_FILE_BYTES >> 20} MiB")
     if binary:
-        return Problem(str(path), "the file is binary, whatever its name says", ProblemKind.SKIPPED)
+        return Problem(_shown(path), "the file is binary, whatever its name says", ProblemKind.SKIPPED)
     lines = []
     for line in read_lines(path, encoding):
         if line.problem:
-            return Problem(f"{path}:{line.number}", f"{line.problem}; the file was not read")
+            return Problem(f"{_shown(path)}:{line.number}", f"{line.problem}; the file was not read")
         lines.append(line.text.rstrip("\r\n"))
     return lines
+
+
+def _shown(path: Path | str) -> str:
+    """The path as text that any file or screen takes, also where its bytes are not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _refuse(error: OSError) -> None:

@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -35,12 +36,13 @@ ROOT = ""
 
 WORKERS = 2
 MODULE_SECONDS = 30.0
+EXIT_SECONDS = 5.0
 PLUMBING = frozenset({"posix", "nt", "posixpath", "ntpath", "genericpath"})
 """Modules whose contents are documented as ``os`` and ``os.path``."""
 
 SCHEMA = SourceSchema(
     text_fields={"title": "standard", "identifiers": "identifier", "text": "english"},
-    keyword_fields=("kind", "module", "aliases"),
+    keyword_fields=("kind", "module", "aliases", "signature"),
     embedding_template="{title}\n{identifiers}\n{text}",
 )
 
@@ -216,7 +218,10 @@ class _Interpreter:
         if line.endswith("\n"):
             return msgspec.json.decode(line, type=Answer)
         late = time.monotonic() - start >= self._module_seconds
-        reason = f"took longer than {self._module_seconds:g} s" if late else f"ended its interpreter ({self.close()})"
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(EXIT_SECONDS)  # its pipes close a moment before it has an exit code
+        code = self.close()
+        reason = f"took longer than {self._module_seconds:g} s" if late else f"ended its interpreter ({code})"
         return Problem(module, f"importing the module {reason}", ProblemKind.SKIPPED)
 
     def close(self) -> int | None:
@@ -224,8 +229,8 @@ class _Interpreter:
         process, self._process = self._process, None
         if process is None:
             return None
-        with process:
-            process.kill() if process.poll() is None else None
+        with suppress(BrokenPipeError), process:
+            process.kill()
         return process.returncode
 
     def _start(self) -> subprocess.Popen[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,13 @@ def test_the_fingerprint_follows_the_files(tmp_path: Path) -> None:
     assert open_source(str(tmp_path)).fingerprint() == first
     (tmp_path / "b.md").write_text("y")
     assert open_source(str(tmp_path)).fingerprint() != first
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+def test_names_that_are_not_unicode_and_links_to_nowhere(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md")).write_text("x")
+    (tmp_path / "gone.md").symlink_to(tmp_path / "nowhere.md")
+    assert list(read(tmp_path)) == ["caf\\xe9.md"]
+    (problem,) = problems(tmp_path)
+    assert problem.text.startswith("cannot be read")
+    assert open_source(str(tmp_path)).fingerprint() == open_source(str(tmp_path)).fingerprint()

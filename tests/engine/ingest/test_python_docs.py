@@ -108,6 +108,7 @@ def test_no_boilerplate_and_no_address(library: dict[str, Document]) -> None:
 
 def test_fields(library: dict[str, Document]) -> None:
     document = library["threading.Event.wait"]
+    assert set(document.fields) == set(PythonDocs.schema.fields)
     assert document.fields["kind"] == "method"
     assert document.fields["module"] == "threading"
     assert document.fields["signature"] == "(timeout=None)"

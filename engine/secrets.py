@@ -128,7 +128,7 @@ def _from_keyring(name: str) -> str:
         keyring = importlib.import_module("keyring")
     except ImportError:
         raise MissingExtraError(
-            f"keyring:{name} needs the package keyring, which is not installed", hint="pip install keyring"
+            f"keyring:{name} needs the package keyring, which is not installed", hint="pip install 'rankscope[keyring]'"
         ) from None
     try:
         value = keyring.get_password(KEYRING_SERVICE, name)

@@ -7,17 +7,31 @@ from concurrent.futures import Executor
 from difflib import get_close_matches
 from pathlib import Path
 
+from engine.embedders import registry as embedders
 from engine.errors import SettingsError
-from engine.settings.schema import Settings
+from engine.settings.schema import DenseLeg, Settings
 from engine.stores.base import Store
 
 Opener = Callable[[Settings, Path, Executor, Collection[str]], Store]
 
 
 def _embedded(settings: Settings, base_dir: Path, executor: Executor, explicit: Collection[str]) -> Store:
+    from engine.stores.embedded.index import EmbeddedIndex
     from engine.stores.embedded.store import EmbeddedStore
 
-    return EmbeddedStore.open_for(settings, base_dir, executor, explicit)
+    index = EmbeddedIndex.open(base_dir / Path(settings.store.path).expanduser())
+    store = EmbeddedStore(index, executor)
+    try:
+        for name, leg in settings.legs.items():
+            if settings.weights.get(name, 0) > 0:
+                embedder = None
+                if isinstance(leg, DenseLeg):
+                    embedder = embedders.make(leg.embedder, executor, path=f"legs.{name}.embedder").info
+                store.check(name, leg, embedder=embedder, explicit=f"legs.{name}.analyzer" in explicit)
+    except BaseException:
+        index.close()
+        raise
+    return store
 
 
 STORES: dict[str, Opener] = {"embedded": _embedded}

@@ -67,6 +67,8 @@ def basis(pool: CandidatePool, weighting: Weighting, active: BoolArray) -> Basis
     raw = np.ascontiguousarray(pool.scores.T)
     found = np.ascontiguousarray(pool.returned.T)
     below, warnings = _below_threshold(pool, raw, weighting)
+    if missing := [name for name, each in weighting.features.items() if each.factor and name not in pool.feature_names]:
+        warnings = (*warnings, f"the candidates have no column for {', '.join(missing)}: such a feature adds nothing")
     present = ~np.isnan(raw)
     if below is not None:
         present &= ~below

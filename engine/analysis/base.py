@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class Token(NamedTuple):
@@ -25,4 +25,13 @@ class Analyzer(Protocol):
 
     def terms(self, text: str) -> list[str]:
         """The token texts alone, in order: the fast path of indexing."""
+        ...
+
+
+@runtime_checkable
+class AlignedAnalyzer(Analyzer, Protocol):
+    """An analyser with at most one term per position: the fast way to index positions."""
+
+    def by_position(self, text: str) -> list[str]:
+        """The terms in order of their positions, '' where a word was removed."""
         ...

@@ -57,6 +57,8 @@ class CJKAnalyzer:
         lowered = lower(folded)
         return [lowered[start:end] for start, end in _bigrams(folded)]
 
+    by_position = terms
+
 
 def _bigrams(text: str) -> Iterator[tuple[int, int]]:
     """Words that are not CJK, and pairs of the characters of those that are and touch."""

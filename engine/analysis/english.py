@@ -43,3 +43,7 @@ class EnglishAnalyzer:
     def terms(self, text: str) -> list[str]:
         term_of = self._term
         return [term for word in lower_words(text) if (term := term_of[word])]
+
+    def by_position(self, text: str) -> list[str]:
+        term_of = self._term
+        return [term_of[word] for word in lower_words(text)]

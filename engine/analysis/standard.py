@@ -18,3 +18,5 @@ class StandardAnalyzer:
 
     def terms(self, text: str) -> list[str]:
         return lower_words(text)
+
+    by_position = terms

@@ -29,3 +29,5 @@ class WhitespaceAnalyzer:
         if not found or len(max(found, key=len)) <= MAX_UNITS // 2:
             return found
         return [token.text for token in self.tokens(text)]
+
+    by_position = terms

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.analysis.base import Analyzer
+from engine.analysis.base import AlignedAnalyzer, Analyzer
 from engine.stores.embedded import norms
 
 FLUSH_TOKENS = 4_000_000
@@ -64,6 +64,8 @@ class Inverter:
         self.terms.default_factory = self.terms.__len__
         for term in known:
             self.terms[term]
+        self._aligned = analyzer.by_position if isinstance(analyzer, AlignedAnalyzer) else None
+        self._gap = self.terms[""]
         self.segments: list[Segment] = []
         self.tokens = 0
         self.lengths = array("B")
@@ -75,9 +77,13 @@ class Inverter:
 
     def add(self, row: int, text: str) -> None:
         """Takes in one document's field; rows must ascend."""
-        terms, positions = positioned(self._analyzer, text)
+        if self._aligned is not None:
+            terms = self._aligned(text)
+        else:
+            tokens = list(self._analyzer.tokens(text))
+            terms = [token.text for token in tokens]
+            self._positions.extend([token.position for token in tokens])
         self._slots.extend(map(self.terms.__getitem__, terms))
-        self._positions.extend(positions)
         self._rows.append(row)
         self._counts.append(len(terms))
         if len(self._slots) >= FLUSH_TOKENS:
@@ -87,10 +93,19 @@ class Inverter:
         """Sorts what is held by (slot, row, position) and writes it as a segment."""
         if not self._rows:
             return
-        slots, positions = _view(self._slots), _view(self._positions)
-        counts = _view(self._counts).astype(np.int64)
+        slots, counts = _view(self._slots), _view(self._counts).astype(np.int64)
         token_row = np.repeat(_view(self._rows), counts)
-        lengths = norms.encode(counts - _overlaps(positions, counts))
+        if self._aligned is not None:
+            positions: AnyArray = _places(counts)
+            # removed words held a place; they leave it empty
+            kept = slots != self._gap
+            ends = np.concatenate(([0], np.cumsum(kept)))[np.cumsum(counts)]
+            counts = np.diff(ends, prepend=0)
+            slots, positions, token_row = slots[kept], positions[kept], token_row[kept]
+            lengths = norms.encode(counts)
+        else:
+            positions = _view(self._positions)
+            lengths = norms.encode(counts - _overlaps(positions, counts))
         self.lengths.frombytes(lengths.tobytes())
         self.tokens += slots.shape[0]
         # one integer sort: the token's place in the block breaks ties in document order
@@ -120,10 +135,10 @@ class Inverter:
         )
 
 
-def positioned(analyzer: Analyzer, text: str) -> tuple[list[str], list[int]]:
-    """The text's terms and their positions."""
-    tokens = list(analyzer.tokens(text))
-    return [token.text for token in tokens], [token.position for token in tokens]
+def _places(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """int64[sum of counts]: 0, 1, … for each document."""
+    starts = np.cumsum(counts) - counts
+    return np.arange(int(counts.sum())) - np.repeat(starts, counts)
 
 
 def _view(values: array[int]) -> npt.NDArray[np.uint32]:

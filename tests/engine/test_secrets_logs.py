@@ -55,7 +55,7 @@ def test_keyring_is_optional(monkeypatch):
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(MissingExtraError) as caught:
         resolve("keyring:cohere")
-    assert caught.value.hint == "pip install keyring"
+    assert caught.value.hint == "pip install 'rankscope[keyring]'"
 
 
 def test_keyring_is_asked_when_it_is_there(monkeypatch):

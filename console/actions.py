@@ -1,4 +1,4 @@
-"""Everything that the console can do, in one table: bindings, palette, ``?`` list, F1 help and scripts are made from it.
+"""Everything that the console can do, in one table: bindings, palette, ``?`` list, help and scripts are made from it.
 
 An action's name is what scripts and key maps call it. What it does is in ``console.screens.deeds``.
 """

@@ -22,11 +22,12 @@ class History:
                 self.queries = _queries(file.read_text(encoding="utf-8", errors="replace"))
 
     def add(self, query: str) -> None:
-        """Put a query last. Raises ``SettingsError`` where the file cannot be written; the query is kept all the same."""
+        """Put a query last. Raises ``SettingsError`` where the file cannot be written; the query is kept."""
         query = " ".join(query.split())
         if not query:
             return
-        self.queries = [old for old in self.queries if old != query][-LIMIT + 1 :] + [query]
+        older = [old for old in self.queries if old != query]
+        self.queries = [*older[-LIMIT + 1 :], query]
         if self._file is None:
             return
         try:

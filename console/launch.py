@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class Launch:
     """``open_index`` is called off the loop once the first frame stands, and again for a newer generation.
 
+    examples queries to offer before the first
     query    asked as soon as the index is open
     history  file of earlier queries, None keeps none
     keymap   the user's keys by action
@@ -28,6 +29,7 @@ class Launch:
     loaded: Loaded
     open_index: Callable[[], Pipeline]
     query: str = ""
+    examples: tuple[str, ...] = ()
     history: Path | None = None
     keymap: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     themes: tuple[Path, ...] = ()

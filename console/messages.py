@@ -31,13 +31,6 @@ class CursorMoved(Message):
 
 
 @dataclass
-class ListScrolled(Message):
-    """Another part of a list is in view."""
-
-    list_name: str
-
-
-@dataclass
 class Pinned(Message):
     """Follow this document through every stage; '' follows none."""
 

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.pipeline import Pipeline
+    from engine.records import Document, QueryTerm
     from engine.search import Search
     from engine.settings.load import Loaded
     from engine.settings.save import SaveResult
     from engine.settings.schema import Settings
+    from engine.stores.base import Highlight
     from engine.trace import Event, Trace
 
 
@@ -32,6 +34,15 @@ class Try:
     settings: Settings
     change: str
     query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What is asked of one document alone: its text, the matched spans, and what each term of the query gives it."""
+
+    document: Document | None = None
+    highlights: tuple[Highlight, ...] = ()
+    terms: tuple[tuple[QueryTerm, float], ...] | None = None
 
 
 class Session:
@@ -122,6 +133,14 @@ class Session:
     def _ranked_by(self, settings: Settings) -> Trace | None:
         return self.search.turn(settings) if self.search and self.search.trace else None
 
+    async def details(self, document_id: str) -> Details:
+        """What the document panel shows beside the trace. Raises ``StoreError``."""
+        if self.search is None:
+            return Details()
+        document = (await self.search.fetch([document_id]))[document_id]
+        highlights = await self.search.highlights(document_id)
+        return Details(document, tuple(highlights), tuple(await self.search.explain(document_id)))
+
     # ---- knobs
 
     def turn(self, path: str, value: object) -> Trace | None:
@@ -151,6 +170,14 @@ class Session:
         from engine.fusion.presets import preset_values
 
         return self.change(preset_values(name, self.settings), f"preset {name}")
+
+    def revert(self) -> Trace | None:
+        """All settings as they are saved, as one try."""
+        trace = self._ranked_by(self.loaded.settings)
+        self.rest()
+        self._record(self.loaded.settings, "back to the file", "")
+        self.trace = trace or self.trace
+        return trace
 
     def rest(self) -> None:
         """The next turn is a try of its own, even of the same knob."""

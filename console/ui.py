@@ -1,14 +1,48 @@
-"""The Textual application: themes and screens. What a search is, and what an action does, is elsewhere."""
+"""The Textual application: themes, keys and the main screen. What a search is, and an action does, is elsewhere."""
 
 from __future__ import annotations
 
-from textual.app import App
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import ClassVar
 
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from console.launch import Launch
+from console.locations import themes_dir
 from console.screens.main import MainScreen
+from console.themes import load_themes
 
 
 class ConsoleApp(App[None]):
     """Rankscope's console."""
 
+    TITLE = "rankscope"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self, launch: Launch) -> None:
+        super().__init__()
+        self.themes = load_themes((themes_dir(), *launch.themes))
+        for name in list(self.available_themes):
+            self.unregister_theme(name)
+        for theme in self.themes.by_name.values():
+            self.register_theme(theme)
+        self.theme, notice = self.themes.pick(launch.theme)
+        notices = (*launch.notices, *(problem.message for problem in self.themes.problems), *filter(None, (notice,)))
+        self.main = MainScreen(replace(launch, notices=notices))
+        self.set_keymap({name: ",".join(keys) for name, keys in launch.keymap.items()})
+
     def get_default_screen(self) -> MainScreen:
-        return MainScreen()
+        """The main screen, ``main``, which is under all others."""
+        return self.main
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """None: our own table of actions has them."""
+        return ()
+
+    async def on_unmount(self) -> None:
+        if self.main.session is not None:
+            await self.main.session.close()

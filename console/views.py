@@ -75,6 +75,12 @@ class ListView:
         except ValueError:
             return -1
 
+    @property
+    def score_width(self) -> int:
+        """Cells that the widest score takes."""
+        ends = (0, len(self) - 1) if len(self) else ()
+        return max([4, *(len(self.score_text(place)) for place in ends)])
+
     def score_text(self, place: int) -> str:
         """The score in a fixed number of cells: ``.831``, ``1.00``, ``-.20``, ``12.31``; ``·`` for none."""
         return short_number(float(self.scores[place]), self.decimals)
@@ -145,7 +151,8 @@ def bar_buckets(pool: CandidatePool, contribution: FloatArray) -> Buckets:
     if not len(pool) or not contribution.shape[1]:
         return np.zeros((len(pool), len(pool.legs)), dtype=np.uint8)
     largest = max(float(np.max(contribution)), 1e-12)
-    steps = np.ceil(np.clip(contribution / largest, 0.0, 1.0) * STEPS).astype(np.uint8)
+    share = np.clip(contribution / largest, 0.0, 1.0)
+    steps = np.where(share > 0, np.maximum(np.rint(share * STEPS), 1), 0).astype(np.uint8)
     steps += np.where(pool.returned, 0, COMPLETED).astype(np.uint8)
     return np.where(np.isnan(pool.scores), ABSENT, steps).astype(np.uint8)
 

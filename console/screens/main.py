@@ -8,7 +8,7 @@ place. Whatever changes is painted in one handler, so that it stands in one fram
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,6 +19,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
+from textual.worker import WorkType
 
 from console.actions import ACTIONS, BY_NAME, Context
 from console.history import History
@@ -26,10 +27,14 @@ from console.launch import Launch
 from console.messages import ActionRequested, CursorMoved, KnobTurned, Pinned, QuerySubmitted, RerankToggled
 from console.screens.deeds import Deeds
 from console.screens.faults import told
-from console.session import Session
+from console.session import Details, Session
 from console.views import Journey, journey, views
+from console.views_document import document_view
+from console.views_empty import empty_view, first_start
 from console.views_knobs import greyed
 from console.widgets.bars import Divider, FootLine, JourneyLine, QueryMark, TitleBar
+from console.widgets.document_panel import DocumentPanel
+from console.widgets.empty import EmptyState
 from console.widgets.knob_panel import KnobPanel
 from console.widgets.lists import Lists
 from console.widgets.pane import Pane
@@ -104,13 +109,15 @@ class MainScreen(Screen[None]):
         self.deeds = Deeds(self)
         self._waiting = launch.query
         self._version = 0
+        self._empty = True
+        self._details: dict[str, Details] = {}
         self._moved = False
-        self._running: dict[str, float] = {}
+        self._under_way: dict[str, float] = {}
         self._progress: tuple[int, int] | None = None
         self._began = 0.0
         self._again = False
-        self._rest: Timer | None = None
-        self._message = ("", "text")
+        self._rest_timer: Timer | None = None
+        self._said = ("", "text")
 
     # ---- structure
 
@@ -119,6 +126,9 @@ class MainScreen(Screen[None]):
         self.query_line = QueryLine(self.history, self.launch.query)
         self.timings, self.chip = TimingStrip(), StatusChip()
         self.lists = Lists(tuple(self.launch.loaded.settings.legs))
+        self.empty = EmptyState(id="empty")
+        self.document = DocumentPanel(id="document")
+        self.document_pane = Pane("4", "Document", "document", self.document)
         self.knobs = KnobPanel(id="knobs")
         self.weights_pane = Pane("3", "Weights", "weights", self.knobs)
         self.divider, self.journey_line, self.foot = Divider(), JourneyLine(), FootLine()
@@ -132,33 +142,39 @@ class MainScreen(Screen[None]):
         with Horizontal(id="panes"):
             with Vertical(id="left"):
                 yield self.lists
+                yield self.empty
+                yield self.document_pane
             yield self.divider
             yield self.weights_pane
         yield self.journey_line
         yield self.foot
 
     def on_mount(self) -> None:
-        self.arrange()
-        self.paint_knobs()
-        self.paint_frame()
+        self.lay_out()
+        self.paint()
         self.chip.show(None, "opening the index")
         self.call_after_refresh(self._open)
 
     def on_resize(self) -> None:
-        self.arrange()
+        self.lay_out()
         self.paint()
 
-    def arrange(self) -> None:
+    def lay_out(self) -> None:
         """Give the panes their places for this size, the maximised pane, and what is open."""
         width, height = self.size
         narrow, alone = width < NARROW, self.alone
         panes = self.query_one("#panes")
         panes.set_class(narrow, "-narrow")
-        lists_shown = alone in ("", *self.lists.by_name)
         self.query_one("#left").display = alone != "weights"
-        self.lists.display = lists_shown
+        beside = alone in ("", *self.lists.by_name)
+        self.lists.display = beside and not self._empty
+        self.empty.display = beside and self._empty
+        self.document_pane.display = not self._empty and (
+            alone == "document" if alone else not (narrow and self.weights_open)
+        )
+        self.document_pane.styles.height = "1fr" if alone else max(8, height // 3)
         list_alone = alone if alone in self.lists.by_name else ""
-        self.lists.arrange(with_legs=self.with_legs, alone=list_alone, flow_width=6 if narrow or self.with_legs else 12)
+        self.lists.lay_out(with_legs=self.with_legs, alone=list_alone, flow_width=6 if narrow or self.with_legs else 12)
         self.weights_pane.display = alone == "weights" if alone else not narrow or self.weights_open
         self.weights_pane.styles.height = "1fr" if alone or not narrow else max(8, height // 3)
         self.divider.display = not narrow and not alone
@@ -178,9 +194,38 @@ class MainScreen(Screen[None]):
             self._version += 1
             shown = views(trace, self._version, legs=self.with_legs)
             self.lists.show(shown, self.cursor_id, session.pinned)
+        self.paint_empty()
+        self.paint_document()
         self.paint_knobs()
         self.paint_stages()
         self.paint_frame()
+
+    def paint_document(self) -> None:
+        """The account of the document under the cursor, with its text and terms as far as they are here."""
+        session = self.session
+        if session is None or session.trace is None:
+            self.document.show(None)
+            return
+        known = self._details.get(self.cursor_id, Details())
+        pinned = session.pinned == self.cursor_id
+        self.document.show(
+            document_view(
+                session.trace, self.cursor_id, known.document, known.highlights, known.terms, pinned=pinned
+            )
+        )
+
+    def paint_empty(self) -> None:
+        """What stands in place of the lists while there is nothing in them."""
+        session = self.session
+        view = empty_view(session.trace) if session else None
+        if session is None or (session.trace is None and not self.busy):
+            info = session.pipeline.store.info if session else None
+            view = first_start(info.name, info.documents, self.launch.examples) if info else first_start()
+        if view is not None:
+            self.empty.show(view)
+        if self._empty != (view is not None):
+            self._empty = view is not None
+            self.lay_out()
 
     def paint_knobs(self) -> None:
         session = self.session
@@ -194,7 +239,7 @@ class MainScreen(Screen[None]):
         trace = session.trace if session else None
         now = (time.perf_counter() - self._began) * 1e3
         legs = tuple(session.settings.legs) if session else ()
-        self.timings.show(trace.stages if trace else (), self._running, now, self._progress, legs)
+        self.timings.show(trace.stages if trace else (), self._under_way, now, self._progress, legs)
         if session is not None:
             self.chip.show(trace, self._busy_text())
 
@@ -208,7 +253,7 @@ class MainScreen(Screen[None]):
         for pane in self.query(Pane):
             pane.heading.mark(pane.content.has_focus)
         self.journey_line.show(self._journey())
-        self.foot.show(HINTS, *self._message)
+        self.foot.show(HINTS, *self._said)
 
     def _index_text(self) -> str:
         if self.session is None:
@@ -227,23 +272,28 @@ class MainScreen(Screen[None]):
             return ""
         if self._progress:
             return f"reranking {self._progress[0]}/{self._progress[1]}"
-        return f"{', '.join(self._running)} …" if self._running else "searching"
+        return f"{', '.join(self._under_way)} …" if self._under_way else "searching"
 
     def tell(self, message: str, tone: str = "text") -> None:
         """Show a sentence on the last line until the next key or message."""
-        self._message = (message, tone)
+        self._said = (message, tone)
         self.foot.show(HINTS, message, tone)
 
     def tell_error(self, error: Exception) -> None:
         """Show what went wrong and the way out; faults of ours go to the log as well."""
         self.tell(told(error), "error")
 
+    def _work(self, group: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Run it beside the screen, in place of what the group did before. It shows its own errors."""
+        job: WorkType[None] = work  # not called here: a worker that is replaced at once never starts
+        self.run_worker(job, group=group, exclusive=True, exit_on_error=False)
+
     # ---- the index
 
     def _open(self) -> None:
         for notice in self.launch.notices:
             self.tell(notice, "warning")
-        self.run_worker(self._open_index, group="index", exclusive=True, exit_on_error=False)
+        self._work("index", self._open_index)
 
     async def _open_index(self) -> None:
         from asyncio import to_thread
@@ -255,6 +305,30 @@ class MainScreen(Screen[None]):
             self.tell_error(error)
             return
         self.opened(pipeline)
+
+    def reload(self) -> None:
+        """Open the newer generation of the index, and ask the present query of it."""
+        self._work("index", self._reload)
+
+    async def _reload(self) -> None:
+        from asyncio import to_thread
+
+        session = self.session
+        if session is None:
+            return
+        text = session.query
+        try:
+            pipeline = await to_thread(self.launch.open_index)
+        except Exception as error:
+            self.tell_error(error)
+            return
+        self.workers.cancel_group(self, "search")
+        older = session.adopt(pipeline)
+        self.newer = False
+        await older.close()
+        self.paint()
+        if text:
+            self.ask(text)
 
     def opened(self, pipeline: Pipeline) -> None:
         """Go on with an index that has been opened; a query that waited for it is asked."""
@@ -309,9 +383,9 @@ class MainScreen(Screen[None]):
 
     def _start(self, events_of: Callable[[], AsyncIterator[Event]]) -> None:
         self._again = False
-        self._running.clear()
+        self._under_way.clear()
         self._progress = None
-        self.run_worker(partial(self._follow, events_of), group="search", exclusive=True, exit_on_error=False)
+        self._work("search", partial(self._follow, events_of))
 
     async def _follow(self, events_of: Callable[[], AsyncIterator[Event]]) -> None:
         assert self.session is not None
@@ -324,7 +398,7 @@ class MainScreen(Screen[None]):
         except Exception as error:
             self.tell_error(error)
         finally:
-            self._running.clear()
+            self._under_way.clear()
             self._progress = None
         if self._again and session is self.session and session.unsettled:
             self._again = False
@@ -336,10 +410,10 @@ class MainScreen(Screen[None]):
 
         match event:
             case StageStarted(name, at_ms):
-                self._running[name] = at_ms
+                self._under_way[name] = at_ms
                 self.paint_stages()
             case StageFinished(report) | LegFinished(report):
-                self._running.pop(report.name, None)
+                self._under_way.pop(report.name, None)
                 self.paint_stages()
             case Fused():
                 self._answered(first=True)
@@ -360,12 +434,15 @@ class MainScreen(Screen[None]):
             order = trace.ranking.order
             self.cursor_id = trace.pool.ids[int(order[0])] if len(order) else ""
         if first:
-            self._message = ("", "text")
+            self._said = ("", "text")
+            self._details.clear()
             self.lists.to_top()
             if self.focused is self.query_line and len(trace.ranking.order):
                 self.lists.reranked.focus()
         self.paint()
         self.need_texts()
+        if self.cursor_id not in self._details:
+            self.need_details()
 
     # ---- texts of rows that come into view
 
@@ -377,7 +454,19 @@ class MainScreen(Screen[None]):
         known = session.trace.documents
         wanted = [i for i in self.lists.visible_ids if i not in known]
         if wanted:
-            self.run_worker(partial(self._fetch, wanted), group="texts", exclusive=True, exit_on_error=False)
+            self._work("texts", partial(self._fetch, wanted))
+
+    def need_details(self) -> None:
+        """Fetch text, matches and term scores of the document under the cursor."""
+        if self.session is not None and self.session.search is not None and self.cursor_id:
+            self._work("details", partial(self._fetch_details, self.session, self.cursor_id))
+
+    async def _fetch_details(self, session: Session, document_id: str) -> None:
+        try:
+            self._details[document_id] = await session.details(document_id)
+        except RankscopeError as error:
+            self.tell_error(error)
+        self.paint_document()
 
     async def _fetch(self, ids: list[str]) -> None:
         session = self.session
@@ -406,13 +495,13 @@ class MainScreen(Screen[None]):
 
     def turned(self, path: str = "") -> None:
         """Paint changed settings, and ask what they make necessary once they rest."""
-        self._message = ("", "text")
+        self._said = ("", "text")
         self.paint()
         if path.startswith("rerank.") and self.busy and self.session and not self.session.settings.rerank.enabled:
             self.stop()
-        if self._rest is not None:
-            self._rest.stop()
-        self._rest = self.set_timer(REST_S, self._rested)
+        if self._rest_timer is not None:
+            self._rest_timer.stop()
+        self._rest_timer = self.set_timer(REST_S, self._rested)
 
     def _rested(self) -> None:
         if self.session is None:
@@ -421,12 +510,17 @@ class MainScreen(Screen[None]):
         if self.session.unsettled:
             self.settle()
         self.need_texts()
+        self._details.clear()
+        self.need_details()
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
         self._moved = True
         self.cursor_id = message.id
         self.lists.point_at(message.id)
+        self.paint_document()
         self.need_texts()
+        if message.id not in self._details:
+            self.need_details()
 
     def on_pinned(self, message: Pinned) -> None:
         self.perform("pin", message.id)
@@ -454,7 +548,7 @@ class MainScreen(Screen[None]):
         """Run an action by its name, or say why it does not apply. Errors are shown, never raised."""
         action = BY_NAME.get(name)
         reason = action.when(self.context) if action else f"there is no action {name!r}"
-        self._message = ("", "text")
+        self._said = ("", "text")
         if reason:
             self.tell(f"{action.title}: {reason}" if action else reason, "warning")
             return

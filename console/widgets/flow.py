@@ -33,7 +33,9 @@ class Flow(Direct):
         self._strips: list[Strip] = []
 
     def render_line(self, y: int) -> Strip:
-        width, height = self.size
+        if y == 0:  # beside the lists' headings
+            return Strip([Segment("─" * self.size.width, self.ground + self.palette.rule)], self.size.width)
+        width, height = self.size.width, self.size.height - 1
         left, right = self._left, self._right
         key = (
             left.view and left.view.version,
@@ -50,7 +52,7 @@ class Flow(Direct):
         if key != self._drawn:
             self._drawn = key
             self._strips = self._draw(width, height)
-        return self._strips[y]
+        return self._strips[y - 1]
 
     def _draw(self, width: int, height: int) -> list[Strip]:
         left, right = self._left.view, self._right.view

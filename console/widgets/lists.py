@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -27,7 +28,7 @@ class Lists(Horizontal):
             name: Pane(keys.get(name, ""), headings[name], name, content) for name, content in self.by_name.items()
         }
         content = list(self.by_name.values())
-        self.flows = [Flow(left, right) for left, right in zip(content, content[1:], strict=False)]
+        self.flows = [Flow(left, right) for left, right in pairwise(content)]
         self.legs = tuple(legs)
 
     def compose(self) -> ComposeResult:
@@ -43,7 +44,7 @@ class Lists(Horizontal):
 
     def _neighbours(self) -> Iterator[tuple[ResultList, ResultList]]:
         content = list(self.by_name.values())
-        yield from zip(content, content[1:], strict=False)
+        yield from pairwise(content)
 
     @property
     def fused(self) -> ResultList:
@@ -53,7 +54,7 @@ class Lists(Horizontal):
     def reranked(self) -> ResultList:
         return self.by_name[RERANKED]
 
-    def arrange(self, *, with_legs: bool, alone: str, flow_width: int) -> None:
+    def lay_out(self, *, with_legs: bool, alone: str, flow_width: int) -> None:
         """Show the legs' lists or not; ``alone`` names the one list that has the room to itself."""
         shown = {name: name == alone if alone else with_legs or name not in self.legs for name in self.by_name}
         for name, pane in self.panes.items():

@@ -1,4 +1,4 @@
-"""A ranked list: rank, places won, score, one bar per leg, title. Paints only the rows in view, from an immutable view."""
+"""A ranked list: rank, places won, score, one bar per leg, title. Paints the rows in view, from an immutable view."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from console.widgets.direct import Direct
 from console.widgets.lines import Row
 
 BARS = " ▁▂▃▄▅▆▇█"
-PINNED_MARK = "◉"
+PINNED_MARK = "★"
 CACHED_ROWS = 4096
 
 
@@ -46,6 +46,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
         self.pinned_id = ""
         self._rows: dict[tuple[object, ...], Strip] = {}
         self._width = 0
+        self._score_width = 4
 
     # ---- what is shown
 
@@ -54,6 +55,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
         self.view = view
         self.cursor_id = cursor_id
         self.pinned_id = pinned_id
+        self._score_width = view.score_width if view else 4
         self._measure()
         self.refresh()
 
@@ -138,10 +140,21 @@ class ResultList(Direct, ScrollView, can_focus=True):
         row = int(view.order[place])
         document_id = view.ids[row]
         delta = int(view.delta[place]) if len(view.delta) else None
-        score, flags, bars = view.score_text(place), int(view.flags[place]), view.buckets[row].tobytes()
+        score = f"{view.score_text(place):>{self._score_width}}"
+        flags, bars = int(view.flags[place]), view.buckets[row].tobytes()
         at_cursor = 0 if document_id != self.cursor_id else 2 if self.has_focus else 1
         document = view.documents.get(document_id)
-        key = (document_id, document is None, place, delta, score, flags, bars, at_cursor, document_id == self.pinned_id)
+        key = (
+            document_id,
+            document is None,
+            place,
+            delta,
+            score,
+            flags,
+            bars,
+            at_cursor,
+            document_id == self.pinned_id,
+        )
         strip = self._rows.get(key)
         if strip is None:
             if len(self._rows) >= CACHED_ROWS:
@@ -153,14 +166,22 @@ class ResultList(Direct, ScrollView, can_focus=True):
         return strip
 
     def _row(
-        self, title: str, rank: int, delta: int | None, score: str, flags: int, bars: bytes, at_cursor: int, pinned: bool
+        self,
+        title: str,
+        rank: int,
+        delta: int | None,
+        score: str,
+        flags: int,
+        bars: bytes,
+        at_cursor: int,
+        pinned: bool,
     ) -> Strip:
         palette = self.palette
         faded = flags & CUT
         row = Row(self._width).add(f"{rank:>4} ", palette.muted if faded else palette.heading)
         if delta is not None:
             row.add(f"{moved(delta):<5}", palette.up if delta > 0 else palette.down if delta < 0 else palette.absent)
-        row.add(f"{score:>5} ", palette.unscored if flags & UNSCORED else palette.muted if faded else palette.text)
+        row.add(f"{score} ", palette.unscored if flags & UNSCORED else palette.muted if faded else palette.text)
         for leg, bucket in enumerate(bars):
             row.add(*self._bar(leg, bucket))
         row.add(" ").add(*self._mark(flags, pinned)).add(title, palette.muted if faded else palette.text)

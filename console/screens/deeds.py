@@ -1,0 +1,203 @@
+"""What each action of ``console.actions`` does on the main screen: one method per action, named ``do_NAME``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.views import FUSED, RERANKED
+from engine.errors import UsageError
+from engine.settings import knobs
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
+    from console.screens.main import MainScreen
+    from console.session import Session
+
+
+class Deeds:
+    """The actions of one main screen. Methods raise ``RankscopeError``; the screen shows it."""
+
+    def __init__(self, screen: MainScreen) -> None:
+        self.screen = screen
+
+    def do(self, name: str, args: Sequence[str]) -> None:
+        """Run an action. Raises ``UsageError`` for arguments that it does not take."""
+        deed = getattr(self, f"do_{name.replace('-', '_')}")
+        try:
+            deed(*args)
+        except TypeError as error:
+            if error.__traceback__ is not None and error.__traceback__.tb_next is None:  # the call itself
+                raise UsageError(f"{name} does not take {len(args)} arguments") from error
+            raise
+
+    @property
+    def session(self) -> Session:
+        session = self.screen.session
+        if session is None:
+            raise UsageError("the index is still being opened")
+        return session
+
+    # ---- searching
+
+    def do_query(self) -> None:
+        line = self.screen.query_line
+        line.focus()
+        line.action_select_all()
+
+    def do_search(self, *words: str) -> None:
+        text = " ".join(words)
+        self.screen.query_line.value = text
+        self.screen.ask(text)
+
+    def do_again(self) -> None:
+        self.screen.ask(self.session.query)
+
+    def do_cancel(self) -> None:
+        self.screen.stop()
+
+    def do_back(self) -> None:
+        """One step out: what runs, the maximised pane, the weights over the document, the query line, the pane."""
+        screen = self.screen
+        if screen.busy:
+            screen.stop()
+        elif screen.alone:
+            self._maximise("")
+        elif screen.focused is screen.query_line:
+            if screen.session and screen.session.trace is not None:
+                screen.lists.reranked.focus()
+        elif screen.weights_open and screen.pane_of(screen.focused) is screen.weights_pane:
+            self._close_weights()
+        elif screen.focused is not screen.lists.reranked:
+            screen.lists.reranked.focus()
+
+    def do_score(self) -> None:
+        self.screen.settle()
+
+    def do_reload(self) -> None:
+        self.screen.reload()
+
+    # ---- panes
+
+    def do_fused(self) -> None:
+        self._go(self.screen.lists.fused, FUSED)
+
+    def do_reranked(self) -> None:
+        self._go(self.screen.lists.reranked, RERANKED)
+
+    def do_weights(self) -> None:
+        screen = self.screen
+        if screen.weights_open and screen.knobs.has_focus:
+            self._close_weights()
+            return
+        screen.weights_open = True
+        self._go(screen.knobs, "weights")
+
+    def do_document(self) -> None:
+        screen = self.screen
+        screen.weights_open = False
+        self._go(screen.document, "document")
+
+    def _close_weights(self) -> None:
+        self.screen.weights_open = False
+        self.screen.lay_out()
+        self.screen.lists.reranked.focus()
+
+    def _go(self, widget: Widget, pane: str) -> None:
+        screen = self.screen
+        if screen.alone:
+            screen.alone = pane
+        screen.lay_out()
+        widget.focus()
+
+    def do_maximise(self) -> None:
+        pane = self.screen.pane_of(self.screen.focused)
+        self._maximise("" if self.screen.alone else pane.action if pane else RERANKED)
+
+    def _maximise(self, pane: str) -> None:
+        self.screen.alone = pane
+        self.screen.lay_out()
+        self.screen.call_after_refresh(self.screen.paint)
+
+    def do_legs(self) -> None:
+        screen = self.screen
+        screen.legs_shown = not screen.with_legs
+        screen.lay_out()
+        screen.paint()
+
+    def do_timings(self) -> None:
+        self.screen.timings.expanded = not self.screen.timings.expanded
+
+    def do_status(self) -> None:
+        view = self.screen.chip.view
+        self.screen.app.notify("\n".join(view.detail) or view.text, title=view.text if view.detail else "")
+
+    # ---- knobs and tries
+
+    def do_set(self, path: str, *value: str) -> None:
+        session = self.session
+        wanted = knobs.get(knobs.replace_text(session.settings, path, " ".join(value)), path)
+        session.turn(path, wanted)
+        self.screen.turned(path)
+
+    def do_rerank(self, to: str = "") -> None:
+        if to not in ("", "on", "off"):
+            raise UsageError(f"rerank {to}: it is on or off")
+        session = self.session
+        session.turn("rerank.enabled", to == "on" if to else not session.settings.rerank.enabled)
+        session.rest()
+        self.screen.turned("rerank.enabled")
+        self.screen.tell(f"reranker {'on' if session.settings.rerank.enabled else 'off'}")
+
+    def do_preset(self, name: str) -> None:
+        self.session.preset(name)
+        self.screen.turned()
+
+    def do_revert(self) -> None:
+        self.session.revert()
+        self.screen.turned()
+        self.screen.tell("all knobs as they are saved · u undoes")
+
+    def do_undo(self) -> None:
+        undone = self.session.current.change
+        self.session.undo()
+        self.screen.turned()
+        self.screen.tell(f"undone: {undone}")
+
+    def do_redo(self) -> None:
+        self.session.redo()
+        self.screen.turned()
+        self.screen.tell(f"redone: {self.session.current.change}")
+
+    # ---- documents
+
+    def do_pin(self, document_id: str = "") -> None:
+        wanted = document_id or self.screen.cursor_id
+        session = self.session
+        session.pinned = "" if wanted == session.pinned else wanted
+        self.screen.paint()
+
+    def do_unpin(self) -> None:
+        self.session.pinned = ""
+        self.screen.paint()
+
+    # ---- the application
+
+    def do_screenshot(self, file: str = "") -> None:
+        app = self.screen.app
+        path = Path(file or "rankscope.svg")
+        path.write_text(app.export_screenshot(title="rankscope"), encoding="utf-8")
+        self.screen.tell(f"wrote {path.absolute()}")
+
+    def do_theme(self, name: str = "") -> None:
+        app = self.screen.app
+        names = sorted(app.available_themes)
+        if name and name not in names:
+            raise UsageError(f"there is no theme {name!r}", hint=f"there are {', '.join(names)}")
+        app.theme = name or names[(names.index(app.theme) + 1) % len(names)]
+        self.screen.tell(f"theme {app.theme}")
+
+    def do_quit(self) -> None:
+        self.screen.app.exit()

@@ -24,10 +24,11 @@ def _embedded(settings: Settings, base_dir: Path, executor: Executor, explicit: 
     try:
         for name, leg in settings.legs.items():
             if settings.weights.get(name, 0) > 0:
-                embedder = None
+                embedder, fixed = None, "analyzer"
                 if isinstance(leg, DenseLeg):
                     embedder = embedders.make(leg.embedder, executor, path=f"legs.{name}.embedder").info
-                store.check(name, leg, embedder=embedder, explicit=f"legs.{name}.analyzer" in explicit)
+                    fixed = "text"
+                store.check(name, leg, embedder=embedder, explicit=f"legs.{name}.{fixed}" in explicit)
     except BaseException:
         index.close()
         raise

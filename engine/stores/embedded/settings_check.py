@@ -12,6 +12,7 @@ from engine.stores.embedded.index import EmbeddedIndex
 
 DEFAULT_FIELDS = frozenset(LexicalLeg().fields)
 DEFAULT_ANALYZER = LexicalLeg().analyzer
+DEFAULT_TEMPLATE = DenseLeg().text
 
 
 def searched_fields(leg: LexicalLeg, text_fields: Mapping[str, str], name: str = "lexical") -> tuple[str, ...]:
@@ -39,7 +40,7 @@ def check(
     if isinstance(leg, LexicalLeg):
         _check_lexical(index, name, leg, explicit)
     else:
-        _check_dense(index, name, leg, embedder)
+        _check_dense(index, name, leg, embedder, explicit)
 
 
 def _check_lexical(index: EmbeddedIndex, name: str, leg: LexicalLeg, explicit: bool) -> None:
@@ -55,7 +56,7 @@ def _check_lexical(index: EmbeddedIndex, name: str, leg: LexicalLeg, explicit: b
             )
 
 
-def _check_dense(index: EmbeddedIndex, name: str, leg: DenseLeg, embedder: EmbedderInfo | None) -> None:
+def _check_dense(index: EmbeddedIndex, name: str, leg: DenseLeg, embedder: EmbedderInfo | None, explicit: bool) -> None:
     built = index.spec.embedding
     rebuild = _rebuild(index, f"legs.{name}.embedder={leg.embedder}")
     if built is None:
@@ -63,7 +64,7 @@ def _check_dense(index: EmbeddedIndex, name: str, leg: DenseLeg, embedder: Embed
             f"The index {index.path} was built without vectors; legs.{name} needs them.",
             hint=f"Set weights.{name} = 0, or build the index again: {rebuild}",
         )
-    if leg.text != built.template:
+    if leg.text != built.template and (explicit or leg.text != DEFAULT_TEMPLATE):
         raise IndexMismatchError(
             f"legs.{name}.text is {leg.text!r}, but the index {index.path} embeds {built.template!r}.",
             hint=f"Use the index's, or build it again: {_rebuild(index, f'legs.{name}.text={leg.text}')}",

@@ -13,26 +13,30 @@ from engine.executor import run_in
 from engine.records import Analysis, Document, FloatArray, ScoreKind
 from engine.settings.schema import DenseLeg, LexicalLeg
 from engine.stores.base import FacetCount, Highlight, LegHits, LegRequest, StoreInfo
+from engine.stores.embedded import account, stored
 from engine.stores.embedded.columns import KeywordColumn
 from engine.stores.embedded.index import EmbeddedIndex
-from engine.stores.embedded.search import Explanation, Searcher
+from engine.stores.embedded.search import Searcher
 from engine.stores.embedded.settings_check import check
 
 R = TypeVar("R")
 
 
 class EmbeddedStore:
-    """``Store`` and ``LiveStore`` over one generation of an index. ``executor`` runs what is awaited."""
+    """``Store`` and ``LiveStore`` over one generation of an index.
 
-    def __init__(self, index: EmbeddedIndex, executor: Executor) -> None:
+    ``executor`` runs what is awaited; ``base_dir`` is what a leg's synonyms file is relative to.
+    """
+
+    def __init__(self, index: EmbeddedIndex, executor: Executor, base_dir: Path = Path()) -> None:
         self.index = index
-        self._searcher = Searcher(index)
+        self._searcher = Searcher(index, base_dir)
         self._executor = executor
 
     @classmethod
-    async def open(cls, path: str | Path, executor: Executor) -> EmbeddedStore:
+    async def open(cls, path: str | Path, executor: Executor, base_dir: Path = Path()) -> EmbeddedStore:
         """Raises ``IndexNotFoundError`` or ``IndexDamagedError``."""
-        return cls(await run_in(executor, EmbeddedIndex.open, path), executor)
+        return cls(await run_in(executor, EmbeddedIndex.open, path), executor, base_dir)
 
     @property
     def info(self) -> StoreInfo:
@@ -56,7 +60,7 @@ class EmbeddedStore:
     def check(
         self, name: str, leg: LexicalLeg | DenseLeg, *, embedder: EmbedderInfo | None = None, explicit: bool = False
     ) -> None:
-        """Refuses leg ``name`` where the index was built otherwise; ``explicit``: its analyser was set by the user.
+        """Refuses leg ``name`` where the index was built otherwise; ``explicit``: its analyser (dense: its template) was set by hand.
 
         Raises ``IndexMismatchError`` with the rebuild command, ``SettingsError`` for fields that the index lacks.
         """
@@ -76,11 +80,11 @@ class EmbeddedStore:
 
     def highlights(self, query: Query, leg: LexicalLeg, document: Document) -> list[Highlight]:
         """The spans of the document's text fields that match a term of the query, in reading order."""
-        return self._searcher.highlights(query, leg, document)
+        return account.highlights(self._searcher, query, leg, document)
 
-    def explain(self, query: Query, leg: LexicalLeg, ids: Sequence[str]) -> Explanation:
+    def explain(self, query: Query, leg: LexicalLeg, ids: Sequence[str]) -> account.Explanation:
         """What each term of the query gives each document in each field."""
-        return self._searcher.explain(query, leg, ids)
+        return account.explain(self._searcher, query, leg, ids)
 
     # --- off the loop ---------------------------------------------------------------------------------------------
 
@@ -88,7 +92,7 @@ class EmbeddedStore:
         return await run_in(self._executor, function, *args)
 
     async def analyze(self, query: Query, leg: LexicalLeg) -> Analysis:
-        return await self._run(self._searcher.analyze, query, leg)
+        return await self._run(account.analyze, self._searcher, query, leg)
 
     async def search_leg(self, request: LegRequest) -> LegHits:
         return await self._run(self._searcher.search, request)
@@ -97,16 +101,19 @@ class EmbeddedStore:
         return await self._run(self._searcher.complete, request, ids)
 
     async def feature_values(self, fields: Sequence[str], ids: Sequence[str]) -> FloatArray:
-        return await self._run(self._searcher.feature_values, fields, ids)
+        return await self._run(stored.feature_values, self.index, fields, ids)
 
     async def group_values(self, field: str, ids: Sequence[str]) -> list[str]:
-        return await self._run(self._searcher.group_values, field, ids)
+        return await self._run(stored.group_values, self.index, field, ids)
 
     async def facets(self, request: LegRequest, fields: Sequence[str], size: int = 10) -> dict[str, list[FacetCount]]:
-        return await self._run(self._searcher.facets, request, fields, size)
+        return await self._run(self._facets, request, fields, size)
+
+    def _facets(self, request: LegRequest, fields: Sequence[str], size: int) -> dict[str, list[FacetCount]]:
+        return stored.facets(self.index, fields, self._searcher.matching(request), size)
 
     async def fetch(self, ids: Sequence[str]) -> list[Document]:
-        return await self._run(self._searcher.fetch, ids)
+        return await self._run(stored.fetch, self.index, ids)
 
     async def close(self) -> None:
         await run_in(self._executor, self.index.close)

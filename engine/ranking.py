@@ -60,7 +60,6 @@ def rank(pool: CandidatePool, rerank: RerankScores | None, weighting: Weighting)
     if not base.eligible.all():
         fused[~base.eligible] = np.nan
         contribution[:, ~base.eligible] = 0.0
-        base.features[:, ~base.eligible] = 0.0
     fused_order = base.order(fused)
     fused_rank = _places(fused_order, len(pool))
     after = _rerank(rerank, weighting, fused_order, fused_rank, fused, features)

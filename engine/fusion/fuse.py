@@ -99,7 +99,7 @@ def basis(pool: CandidatePool, weighting: Weighting, active: BoolArray) -> Basis
         absent=None if present.all() else (~present[active]).sum(axis=0),
         normalized=normalized.values,
         terms=terms if how.multiplier is None else terms * how.multiplier(columns),
-        features=_feature_contributions(pool, weighting),
+        features=_feature_contributions(pool, weighting, eligible),
         dropped=dropped,
         warnings=warnings,
     )
@@ -135,14 +135,14 @@ def _unranked(
     return dropped.astype(np.int8)
 
 
-def _feature_contributions(pool: CandidatePool, weighting: Weighting) -> FloatArray:
-    """float64[f, n]: weight × scale × value, 0 for a feature that is not weighted or that a document lacks."""
+def _feature_contributions(pool: CandidatePool, weighting: Weighting, eligible: BoolArray) -> FloatArray:
+    """float64[f, n]: weight × scale × value; 0 where the document lacks the value or is not ranked."""
     features = weighting.features
     factors = [features[name].factor if name in features else 0.0 for name in pool.feature_names]
     if not any(factors):
         return np.zeros((len(factors), len(pool)))
     values = np.ascontiguousarray(pool.features.T)
-    return np.array(factors)[:, None] * np.where(np.isnan(values), 0.0, values)
+    return np.array(factors)[:, None] * np.where(np.isnan(values) | ~eligible, 0.0, values)
 
 
 def add_up(rows: FloatArray, n: int) -> FloatArray:

@@ -77,6 +77,11 @@ def test_by_hand(name: str, kind: ScoreKind, scores: list[float], expected: list
     assert filled(name, scores, kind) == pytest.approx(expected, abs=1e-12)
 
 
+def test_a_cosine_a_hair_below_its_bound_stands_at_it() -> None:
+    """Otherwise weight × normalised would differ from the contribution."""
+    assert normalizer("theoretical-min-max")(columns_of([-1.0000001, 0.0], COSINE)).values.tolist() == [[0, 1]]
+
+
 @pytest.mark.parametrize("name", NORMALIZERS)
 def test_absent_everywhere(name: str) -> None:
     """A leg without any score gives nothing, and says so without a warning."""

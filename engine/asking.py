@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.logs import logger
 from engine.records import CandidatePool, Outcome, RanOn, Status
 from engine.rerankers.ledger import TERM, UNSCORED
 from engine.rerankers.stage import RerankStage
@@ -19,7 +19,7 @@ from engine.trace import RerankProgress
 if TYPE_CHECKING:
     from engine.search import Search
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Asking:
         if retrieval.vectors.get(leg.embedder) is None:
             return [math.nan] * len(ids)
         hits = await self.search.resources.store.complete(retrieval.request(name, self.settings), ids)
-        return hits.scores.tolist()
+        return [float(score) for score in hits.scores]
 
     def _progress(self) -> tuple[int, int]:
         """How many of the first N have a score, and how many could have one (blank documents cannot)."""

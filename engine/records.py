@@ -249,7 +249,7 @@ class Ranking:
 
     def drop_rule(self, row: int) -> DropRule | None:
         """The rule that kept pool row ``row`` out of the results, None for a result."""
-        return DROP_RULES[self.dropped[row]]
+        return DROP_RULES[int(self.dropped[row])]
 
 
 @dataclass(frozen=True, slots=True)

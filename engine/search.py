@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from engine.analysis.query import Query
 from engine.asking import Asking
 from engine.ranking import Weighting, rank
-from engine.records import Analysis, CandidatePool, Document, Outcome, RanOn, StageReport, Status
+from engine.records import Analysis, CandidatePool, Document, Outcome, QueryTerm, RanOn, StageReport, Status
 from engine.rerankers.ledger import TERM, RerankLedger, fallback_settings
 from engine.resources import Resources
 from engine.retrieval import Retrieval, reselect
 from engine.settings.schema import DenseLeg, LexicalLeg, Settings
 from engine.stages import StageRecorder
+from engine.stores.base import Highlight
 from engine.trace import Event, Finished, Fused, Trace
 
 SHOWN = 60
@@ -263,6 +264,28 @@ class Search:
             documents = await self.resources.store.fetch(absent)
             self._documents |= {document.id: document for document in documents}
         return {i: self._documents[i] for i in ids}
+
+    async def explain(self, document_id: str) -> list[tuple[QueryTerm, float]]:
+        """What each term of the query gives the document in each field of the lexical leg, largest first."""
+        leg = self._lexical()
+        if leg is None or self.query.blank:
+            return []
+        explanation = await self.resources.store.explain(self.query, leg, [document_id])
+        found = zip(explanation.terms, explanation.contributions[0].tolist(), strict=True)
+        return sorted(found, key=lambda pair: -pair[1])
+
+    async def highlights(self, document_id: str) -> list[Highlight]:
+        """The spans of the document's text that match the query, in reading order."""
+        leg = self._lexical()
+        if leg is None or self.query.blank:
+            return []
+        document = (await self.fetch([document_id]))[document_id]
+        return await self.resources.store.highlights(self.query, leg, document)
+
+    def _lexical(self) -> LexicalLeg | None:
+        """The first lexical leg of the latest settings."""
+        legs = self.trace.settings.legs if self.trace else {}
+        return next((leg for leg in legs.values() if isinstance(leg, LexicalLeg)), None)
 
     async def _rerank(self, settings: Settings, recorder: StageRecorder, pool: CandidatePool, ids: list[str]) -> None:
         """Ask for the scores that the first N lack, and let ``term`` stand in where that fails and may."""

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from engine.errors import RankscopeError
+from engine.logs import logger
 from engine.records import Outcome, RanOn, StageReport, Status
 from engine.trace import Event, LegFinished, StageFinished, StageStarted
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def failure(error: Exception, budget_ms: float) -> Outcome:

@@ -7,7 +7,6 @@ of everything that a pointwise score depends on; keys to services are no part of
 from __future__ import annotations
 
 import hashlib
-import logging
 import sqlite3
 import threading
 import time
@@ -15,7 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-log = logging.getLogger(__name__)
+from engine.logs import logger
+
+log = logger(__name__)
 
 LIMIT_BYTES = 512 * 1024 * 1024
 _VARIABLES = 500  # SQLite's smallest limit on bound variables is 999

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.analysis.query import Query
-from engine.records import Analysis, Document, FieldValue, FloatArray, IntArray, ScoreKind
+from engine.records import Analysis, Document, FieldValue, FloatArray, IntArray, QueryTerm, ScoreKind
 from engine.settings.schema import DenseLeg, LexicalLeg
 
 Filter = Mapping[str, FieldValue]
@@ -63,6 +63,17 @@ class Highlight:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """What each term of the query gives each document in each field.
+
+    contributions  float64[len(ids), len(terms)]; a row's sum is the leg's score of the document
+    """
+
+    terms: tuple[QueryTerm, ...]
+    contributions: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class FacetCount:
     value: str
     count: int
@@ -100,6 +111,12 @@ class Store(Protocol):
 
     async def analyze(self, query: Query, leg: LexicalLeg) -> Analysis:
         """The query's terms per field with df and idf."""
+        ...
+
+    async def explain(self, query: Query, leg: LexicalLeg, ids: Sequence[str]) -> Explanation: ...
+
+    async def highlights(self, query: Query, leg: LexicalLeg, document: Document) -> list[Highlight]:
+        """The spans of the document's text fields that match a term of the query, in reading order."""
         ...
 
     async def search_leg(self, request: LegRequest) -> LegHits: ...

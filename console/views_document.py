@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from console.visible import visible, visible_spans
+from console.spans import clean_spans
+from engine.analysis.display import clean
 from engine.fusion.blends import resolve
 from engine.records import Document, DropRule, QueryTerm
 from engine.stores.base import Highlight
@@ -152,8 +153,8 @@ def document_view(
     rule = ranking.drop_rule(row)
     rerank = _rerank(trace, row)
     return DocumentView(
-        id=visible(id),
-        title=visible(document.title if document else id).replace("\n", " "),
+        id=clean(id),
+        title=clean(document.title if document else id, newlines=False),
         rank=int(ranking.rank[row]),
         fused_rank=int(ranking.fused_rank[row]),
         score=float(ranking.score[row]),
@@ -207,7 +208,7 @@ def _legs(trace: Trace, row: int) -> tuple[LegAccount, ...]:
 
 
 def _parts(names: Sequence[str], values: Sequence[float]) -> tuple[tuple[str, float], ...]:
-    return tuple((visible(name), value) for name, value in zip(names, values, strict=True))
+    return tuple((clean(name), value) for name, value in zip(names, values, strict=True))
 
 
 def _leg_note(raw: float, normalized: float, returned: bool) -> str:
@@ -289,15 +290,15 @@ def _terms(trace: Trace, given: Sequence[tuple[QueryTerm, float]] | None) -> tup
     largest = max((value for _, value in pairs if value == value), default=0.0) or 1.0
     return tuple(
         TermAccount(
-            text=visible(term.text),
-            field=visible(term.field),
+            text=clean(term.text),
+            field=clean(term.field),
             weight=term.weight,
             df=term.df,
             idf=term.idf,
             contribution=value,
             share=max(value, 0.0) / largest if value == value else 0.0,
-            source=visible(term.source),
-            nearest=tuple(map(visible, term.nearest)),
+            source=clean(term.source),
+            nearest=tuple(map(clean, term.nearest)),
         )
         for term, value in pairs
     )
@@ -314,6 +315,6 @@ def _texts(trace: Trace, document: Document | None, highlights: Sequence[Highlig
         raw = document.text_of(name)
         if raw.strip():
             spans = [(h.start, h.end) for h in highlights if h.field == name]
-            text, shown = visible_spans(raw, spans)
-            blocks.append(TextBlock(visible(name), text, shown))
+            text, shown = clean_spans(raw, spans)
+            blocks.append(TextBlock(clean(name), text, shown))
     return tuple(blocks)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.numbers import count
-from console.visible import visible
+from engine.analysis.display import clean
 from engine.records import DropRule, QueryTerm
 from engine.trace import Trace
 
@@ -39,13 +39,13 @@ class EmptyView:
 
 def first_start(index: str = "", documents: int = 0, examples: Sequence[str] = ()) -> EmptyView:
     """Before the first query: what is searched, and queries that show something."""
-    where = f"{count(documents)} documents of {visible(index)}" if index else "opening the index"
+    where = f"{count(documents)} documents of {clean(index)}" if index else "opening the index"
     lines = (
         (where, "text"),
         ("Type a query and press Enter; the lists, their scores and every stage's time appear here.", "muted"),
         ("Then turn a weight: both lists move at once, because nothing is asked again.", "muted"),
     )
-    tries = tuple(Suggestion(visible(text), query=text) for text in examples[:SUGGESTIONS])
+    tries = tuple(Suggestion(clean(text), query=text) for text in examples[:SUGGESTIONS])
     return EmptyView("Ask the index something", lines, (*tries, _KEYS))
 
 
@@ -66,7 +66,7 @@ def empty_view(trace: Trace | None) -> EmptyView | None:
 
 
 def _no_leg(trace: Trace) -> EmptyView:
-    lines = [(f"{name}: {visible(o.text or o.reason)}", "error") for name, o in trace.failed_legs.items()]
+    lines = [(f"{name}: {clean(o.text or o.reason)}", "error") for name, o in trace.failed_legs.items()]
     lines.append(("The index did not answer, so there is nothing to rank.", "text"))
     return EmptyView("No leg answered", tuple(lines), (Suggestion("ask again", "F5", action="again"),))
 
@@ -101,8 +101,8 @@ def _no_hits(trace: Trace) -> EmptyView:
     lines: list[tuple[str, str]] = []
     suggestions: list[Suggestion] = []
     for term in _unknown(trace):
-        nearest = ", ".join(map(visible, term.nearest))
-        lines.append((f"{visible(term.text)}: not in the index" + (f", nearest: {nearest}" if nearest else ""), "text"))
+        nearest = ", ".join(map(clean, term.nearest))
+        lines.append((f"{clean(term.text)}: not in the index" + (f", nearest: {nearest}" if nearest else ""), "text"))
         suggestions += [_replaced(trace.query.text, term.text, near) for near in term.nearest[:2]]
     if not lines and trace.analysis.terms:
         lines.append(("Every word is in the index, but no document has what the query asks for together.", "text"))
@@ -124,7 +124,7 @@ def _narrowing(trace: Trace, suggestions: list[Suggestion]) -> list[tuple[str, s
     query, lines = trace.query, list[tuple[str, str]]()
     excluded = [clause for clause in query.clauses if clause.excluded]
     if excluded:
-        words = ", ".join(f"-{visible(clause.text)}" for clause in excluded)
+        words = ", ".join(f"-{clean(clause.text)}" for clause in excluded)
         lines.append((f"Excluded: {words}", "warning"))
         suggestions.append(_query(query.positive, "without the exclusions"))
     if any(clause.phrase and not clause.excluded for clause in query.clauses):
@@ -136,14 +136,14 @@ def _narrowing(trace: Trace, suggestions: list[Suggestion]) -> list[tuple[str, s
         suggestions.append(_query(re.sub(rf"\b(?:{fields}):", "", query.text), "in every field"))
     if trace.settings.filter:
         shown = ", ".join(f"{name} = {value}" for name, value in trace.settings.filter.items())
-        lines.append((f"Filter: {visible(shown)}", "warning"))
+        lines.append((f"Filter: {clean(shown)}", "warning"))
         suggestions.append(Suggestion("take the filter away", action="set", args=("filter", "{}")))
     return lines
 
 
 def _query(text: str, note: str) -> Suggestion:
     text = " ".join(text.split())
-    return Suggestion(visible(text), note, query=text)
+    return Suggestion(clean(text), note, query=text)
 
 
 def _replaced(query: str, term: str, near: str) -> Suggestion:

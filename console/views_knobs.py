@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from console.widgets.slider import KnobRow
 from engine.errors import SettingsError
-from engine.fusion.blends import resolve
+from engine.fusion.blends import BLENDS, resolve
 from engine.fusion.combiners import COMBINERS
 from engine.settings import knobs
 from engine.settings.paths import Keys, join
@@ -16,6 +17,39 @@ from engine.settings.table import MAX_TOP, Knob
 from engine.stores.base import StoreInfo
 
 GROUPS = ("Weights", "Fusion", "Lexical", "Dense", "Rerank", "Cut")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The panel's lines from the top: a knob's row, or a heading."""
+
+    lines: tuple[KnobRow | str, ...] = ()
+
+    @classmethod
+    def of(cls, rows: Sequence[KnobRow]) -> Layout:
+        lines: list[KnobRow | str] = []
+        group = ""
+        for row in rows:
+            if row.group != group:
+                group = row.group
+                lines.append(group)
+            lines.append(row)
+        return cls(tuple(lines))
+
+    def line_of(self, path: str) -> int:
+        """The line of that knob, −1 where there is none."""
+        return next((at for at, line in enumerate(self.lines) if isinstance(line, KnobRow) and line.path == path), -1)
+
+    def next_knob(self, line: int, step: int) -> int:
+        """The nearest knob's line at least |step| lines away in that direction; the last one there is otherwise."""
+        found, at = line, line + step
+        direction = 1 if step > 0 else -1
+        while 0 <= at < len(self.lines) and not isinstance(self.lines[at], KnobRow):
+            at += direction
+        if 0 <= at < len(self.lines):
+            return at
+        knobs = [place for place, each in enumerate(self.lines) if isinstance(each, KnobRow)]
+        return (knobs[-1] if direction > 0 else knobs[0]) if knobs else found
 
 
 def knob_rows(settings: Settings, saved: Settings, greyed: Mapping[str, str]) -> tuple[KnobRow, ...]:
@@ -123,14 +157,14 @@ def _fusion_reason(settings: Settings, name: str) -> str:
 
 def _rerank_reason(settings: Settings, name: str) -> str:
     rerank = settings.rerank
-    blend = resolve(rerank.blend, rerank.provider)
+    blend = BLENDS[resolve(rerank.blend, rerank.provider)]
     if name != "enabled" and not rerank.enabled:
         return "reranking is off"
-    if name == "weight" and blend not in ("weighted", "ragflow"):
-        return f"the blend {blend} does not weigh"
-    if name == "normalizer" and blend != "weighted":
-        return "only the blend weighted normalises"
-    if name == "rank_constant" and blend != "rank-fusion":
+    if name == "weight" and not blend.uses_weight:
+        return f"the blend {blend.name} does not weigh"
+    if name == "normalizer" and not blend.uses_normalizer:
+        return f"the blend {blend.name} normalises nothing"
+    if name == "rank_constant" and not blend.uses_rank_constant:
         return "only the blend rank-fusion has it"
     if name == "vector_weight" and rerank.provider != "term":
         return "only the provider term has it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.session import shown
-from console.visible import visible
+from engine.analysis.display import clean
 from engine.errors import RankscopeError
 from engine.fusion.presets import PRESETS, Preset, apply
 from engine.settings import knobs
@@ -58,11 +58,11 @@ def moved(before: Trace, after: Trace, count: int) -> tuple[Moved, ...]:
     for place, row in enumerate(after.ranking.results[:count].tolist(), 1):
         i = after.pool.ids[row]
         document = after.documents.get(i)
-        title = visible(document.title if document else i).replace("\n", " ")
+        title = clean(document.title if document else i, newlines=False)
         lines.append(Moved(place, int(ranks.get(i, 0)), title))
     return tuple(lines)
 
 
 def _said(value: object) -> str:
     """A settings value on one line; lists without their brackets."""
-    return ", ".join(map(str, value)) if isinstance(value, list) else visible(shown(value))
+    return ", ".join(map(str, value)) if isinstance(value, list) else clean(shown(value))

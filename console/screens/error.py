@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from console.screens.dialog import Dialog
-from console.visible import visible
+from engine.analysis.display import clean
 from engine.errors import RankscopeError
 
 
@@ -40,10 +40,10 @@ class ErrorScreen(Dialog[None]):
     def _text(self) -> Text:
         error, palette = self._error, self.palette
         if isinstance(error, RankscopeError):
-            text = Text().append(visible(error.message), palette.error)
-            text.append(f"\n\n{visible(error.hint)}" if error.hint else "", palette.text)
+            text = Text().append(clean(error.message), palette.error)
+            text.append(f"\n\n{clean(error.hint)}" if error.hint else "", palette.text)
             return text.append(f"\n\nstage: {error.stage}" if error.stage else "", palette.muted)
-        fault = f"A fault of the program: {type(error).__name__}: {visible(str(error))}\n"
+        fault = f"A fault of the program: {type(error).__name__}: {clean(str(error))}\n"
         text = Text().append(fault, palette.error)
-        text.append("\n" + visible("".join(traceback.format_exception(error)[-6:])), palette.muted)
+        text.append("\n" + clean("".join(traceback.format_exception(error)[-6:])), palette.muted)
         return text.append(f"\nThe log has the whole of it: {self._log_file}" if self._log_file else "", palette.text)

@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 from console.palette import Palette
 from console.screens.dialog import Dialog, plain
 from console.session import Session
-from console.visible import visible
+from engine.analysis.display import clean
 from engine.errors import RankscopeError, SettingsConflictError
 from engine.settings.save import SaveResult
 
@@ -123,5 +123,5 @@ def colored(difference: str, palette: Palette) -> Text:
             style = palette.accent
         else:
             style = {"+": palette.up, "-": palette.down}.get(line[:1], palette.text)
-        text.append(visible(line) + "\n", style)
+        text.append(clean(line) + "\n", style)
     return text

@@ -13,6 +13,7 @@ from textual.strip import Strip
 from console.numbers import count, score
 from console.palette import Palette, leg_mark
 from console.views_document import DocumentView, LegAccount, TermAccount, TextBlock
+from console.widgets.direct import Direct
 from console.widgets.lines import Row, ScrolledLines, bar, fit, pad, width_of, wrap
 
 BAR_LEAST = 6
@@ -21,21 +22,28 @@ FOLD_FROM, CONTEXT = 8, 2
 """A best passage below that line has what stands before it folded, but for so many lines."""
 
 
-class DocumentPanel(ScrolledLines, can_focus=True):
+class DocumentPanel(Direct, ScrolledLines, can_focus=True):
     """Scrolls by keys and wheel; a new document begins at its top."""
 
     DEFAULT_CSS = "DocumentPanel { width: 1fr; height: 1fr; scrollbar-size-vertical: 1; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_up", "Up", show=False),
-        Binding("down,j", "scroll_down", "Down", show=False),
-        Binding("pageup", "page_up", "Page up", show=False),
-        Binding("pagedown,space", "page_down", "Page down", show=False),
-        Binding("home", "scroll_home", "Top", show=False),
-        Binding("end", "scroll_end", "End", show=False),
-        Binding("right_square_bracket", "next_match", "Next match", show=False),
-        Binding("enter", "unfold", "Whole text", show=False),
+        Binding("up,k", "scroll_up", "Up", id="document-up"),
+        Binding("down,j", "scroll_down", "Down", id="document-down"),
+        Binding("pageup", "page_up", "Page up", id="document-page-up"),
+        Binding("pagedown,space", "page_down", "Page down", id="document-page-down"),
+        Binding("home", "scroll_home", "Top", id="document-top"),
+        Binding("end", "scroll_end", "End", id="document-end"),
+        Binding("right_square_bracket", "next_match", "Next match", id="document-next-match"),
+        Binding("enter", "unfold", "Whole text", id="document-unfold"),
     ]
+
+    HELP = (
+        "Why the document stands where it stands. Each leg: raw score → normalised × weight = its share. Shares and "
+        "features add up to the fused score; the blend makes the final one of that and the reranker's. Then the "
+        "query's terms, how many documents hold each, and what each gives this one; then the text, with what matched "
+        "marked and the best passage at the bar."
+    )
 
     view: DocumentView | None = None
     unfolded = False

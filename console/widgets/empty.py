@@ -24,10 +24,12 @@ class EmptyState(Direct, LinesWidget, can_focus=True):
     DEFAULT_CSS = "EmptyState { width: 1fr; height: 1fr; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Suggestion above", show=False),
-        Binding("down,j", "move(1)", "Suggestion below", show=False),
-        Binding("enter,space", "run", "Run the suggestion", show=False),
+        Binding("up,k", "move(-1)", "Suggestion above", id="suggestion-up"),
+        Binding("down,j", "move(1)", "Suggestion below", id="suggestion-down"),
+        Binding("enter,space", "run", "Run the suggestion", id="suggestion-run"),
     ]
+
+    HELP = "Why the lists are empty, and things to try: Enter or a click runs one."
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)

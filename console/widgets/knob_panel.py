@@ -7,7 +7,6 @@ one frame through ``show``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.style import Style
@@ -17,7 +16,8 @@ from textual.strip import Strip
 
 from console.messages import KnobTurned
 from console.palette import Palette
-from console.views_knobs import knob_rows
+from console.views_knobs import Layout, knob_rows
+from console.widgets.direct import Direct
 from console.widgets.lines import LinesWidget, Row, fit, wrap
 from console.widgets.slider import (
     COARSE,
@@ -38,59 +38,33 @@ FOOT = 4
 LABEL = 14
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The panel's lines from the top: a knob's row, or a heading."""
-
-    lines: tuple[KnobRow | str, ...] = ()
-
-    @classmethod
-    def of(cls, rows: Sequence[KnobRow]) -> Layout:
-        lines: list[KnobRow | str] = []
-        group = ""
-        for row in rows:
-            if row.group != group:
-                group = row.group
-                lines.append(group)
-            lines.append(row)
-        return cls(tuple(lines))
-
-    def line_of(self, path: str) -> int:
-        """The line of that knob, −1 where there is none."""
-        return next((at for at, line in enumerate(self.lines) if isinstance(line, KnobRow) and line.path == path), -1)
-
-    def next_knob(self, line: int, step: int) -> int:
-        """The nearest knob's line at least |step| lines away in that direction; the last one there is otherwise."""
-        found, at = line, line + step
-        direction = 1 if step > 0 else -1
-        while 0 <= at < len(self.lines) and not isinstance(self.lines[at], KnobRow):
-            at += direction
-        if 0 <= at < len(self.lines):
-            return at
-        knobs = [place for place, each in enumerate(self.lines) if isinstance(each, KnobRow)]
-        return (knobs[-1] if direction > 0 else knobs[0]) if knobs else found
-
-
-class KnobPanel(LinesWidget, can_focus=True):
+class KnobPanel(Direct, LinesWidget, can_focus=True):
     """All live knobs; the cursor stands on one."""
 
     DEFAULT_CSS = "KnobPanel { width: 1fr; height: 1fr; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Knob above", show=False),
-        Binding("down,j", "move(1)", "Knob below", show=False),
-        Binding("pageup", "move(-8)", "Knobs above", show=False),
-        Binding("pagedown", "move(8)", "Knobs below", show=False),
-        Binding("left,h", "turn(-1)", "A step down", show=False),
-        Binding("right,l", "turn(1)", "A step up", show=False),
-        Binding("shift+left,H", "turn(-5)", "Five steps down", show=False),
-        Binding("shift+right,L", "turn(5)", "Five steps up", show=False),
-        Binding("home", "end(0)", "Least value", show=False),
-        Binding("end", "end(1)", "Greatest value", show=False),
-        Binding("space,enter", "enter", "Next choice, on or off", show=False),
-        Binding("backspace,delete", "reset", "Back to the saved value", show=False),
-        Binding("escape", "drop_typed", "Forget what was typed", show=False),
+        Binding("up,k", "move(-1)", "Knob above", id="knob-up"),
+        Binding("down,j", "move(1)", "Knob below", id="knob-down"),
+        Binding("pageup", "move(-8)", "Knobs above", id="knob-page-up"),
+        Binding("pagedown", "move(8)", "Knobs below", id="knob-page-down"),
+        Binding("left,h", "turn(-1)", "A step down", id="knob-less"),
+        Binding("right,l", "turn(1)", "A step up", id="knob-more"),
+        Binding("shift+left,H", "turn(-5)", "Five steps down", id="knob-much-less"),
+        Binding("shift+right,L", "turn(5)", "Five steps up", id="knob-much-more"),
+        Binding("home", "end(0)", "Least value", id="knob-least"),
+        Binding("end", "end(1)", "Greatest value", id="knob-greatest"),
+        Binding("space,enter", "enter", "Next choice, on or off, or the number typed", id="knob-next"),
+        Binding("backspace,delete", "reset", "Back to the saved value", id="knob-reset"),
+        Binding("escape", "drop_typed", "Forget what was typed", id="knob-forget"),
     ]
+
+    HELP = (
+        "Every knob that acts at once: both lists move while it turns, and nothing is asked again. ◇ marks the saved "
+        "value, * a changed one; type a number and press Enter to set it. A grey knob makes no difference now: the "
+        "lines below say why. With the mouse: click or drag a track, or turn the wheel over the chosen knob. The last "
+        "weight above 0 stops at its least step, because some leg has to count."
+    )
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)

@@ -56,7 +56,11 @@ class Row:
         self.segments: list[Segment] = []
 
     def add(self, text: str, style: Style = PLAIN) -> Row:
-        """The row with the text at its end."""
+        """The row with the text at its end; what could break the row or drive the terminal is cleaned away."""
+        if not text.isprintable():
+            from engine.analysis.display import clean  # rarely needed, and not before the first frame
+
+            text = clean(text, newlines=False)
         text = fit(text, self.left)
         if text:
             self.segments.append(Segment(text, style))

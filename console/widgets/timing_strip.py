@@ -12,6 +12,7 @@ from textual.strip import Strip
 from console.numbers import duration, milliseconds
 from console.palette import Palette
 from console.views_status import outcome_mark
+from console.widgets.direct import Direct
 from console.widgets.lines import LinesWidget, Row, bar, fit, width_of
 from engine.records import Outcome, StagePart, StageReport, Status
 
@@ -105,7 +106,7 @@ def fold(bars: Sequence[Bar], width: int) -> tuple[list[Bar], list[Bar]]:
     return shown, folded
 
 
-class TimingStrip(LinesWidget):
+class TimingStrip(Direct, LinesWidget):
     """One line, or with ``expanded`` a line per stage; as tall as what it shows."""
 
     DEFAULT_CSS = "TimingStrip { height: 1; width: 1fr; }"

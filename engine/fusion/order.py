@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from engine.records import BoolArray, FloatArray, IntArray
@@ -25,10 +27,22 @@ def descending(scores: FloatArray, absent: IntArray | None = None) -> IntArray:
     return order[np.argsort(level * len(keys) + order)]
 
 
-def ranks(scores: FloatArray, counted: BoolArray) -> IntArray:
-    """int64[legs, n], from 1 within each row of ``scores`` by falling score, then position; 0 where not counted."""
-    result = np.zeros(scores.shape, dtype=np.int64)
+def by_rank(scores: FloatArray, counted: BoolArray, points: Callable[[int], FloatArray]) -> FloatArray:
+    """float64[legs, n], what each document's place in its row of ``scores`` is worth; NaN where not ``counted``.
+
+    ``points(k)`` is float64[k], the worth of places 1 … k among the k that count. Equal scores are placed by position.
+    """
+    result = np.full(scores.shape, np.nan)
     for row, values, mask in zip(result, scores, counted, strict=True):
         places = np.flatnonzero(mask)
-        row[places[descending(values[places])]] = np.arange(1, len(places) + 1)
+        row[places[descending(values[places])]] = points(len(places))
     return result
+
+
+def reciprocal(rank_constant: int) -> Callable[[int], FloatArray]:
+    """Points of reciprocal rank fusion: 1/(k + rank)."""
+
+    def points(count: int) -> FloatArray:
+        return 1.0 / (rank_constant + np.arange(1.0, count + 1))
+
+    return points

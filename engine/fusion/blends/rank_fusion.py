@@ -8,12 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from engine.fusion.blends.base import Blend, Blended, Scored, sum_of
-from engine.fusion.order import ranks
+from engine.fusion.order import by_rank, reciprocal
 
 
 def apply(scored: Scored) -> Blended:
-    rerank_rank = ranks(scored.raw[None, :], np.ones((1, len(scored.raw)), dtype=bool))[0]
-    return sum_of(1.0 / (scored.rank_constant + scored.fused_rank), 1.0 / (scored.rank_constant + rerank_rank))
+    every = np.ones((1, len(scored.raw)), dtype=bool)
+    rerank_part = by_rank(scored.raw[None, :], every, reciprocal(scored.rank_constant))[0]
+    return sum_of(1.0 / (scored.rank_constant + scored.fused_rank), rerank_part)
 
 
 RANK_FUSION = Blend("rank-fusion", "reciprocal ranks of both lists", apply, uses_rank_constant=True)

@@ -9,14 +9,16 @@ import numpy as np
 
 from engine.fusion.columns import Columns
 from engine.fusion.normalizers.base import Normalizer
-from engine.fusion.order import ranks
+from engine.fusion.order import by_rank
 from engine.records import FloatArray
 
 
+def points(count: int) -> FloatArray:
+    return 1.0 - np.arange(count) / max(count, 1)
+
+
 def scale(columns: Columns) -> FloatArray:
-    count = np.maximum(columns.present.sum(axis=1, keepdims=True), 1)
-    share = 1.0 - (ranks(columns.scores, columns.present) - 1) / count
-    return np.where(columns.present, share, np.nan)
+    return by_rank(columns.scores, columns.returned, points)
 
 
-RANK = Normalizer("rank", "first 1, last 1/n, by position alone", scale, returned_only=True)
+RANK = Normalizer("rank", "first 1, last 1/n, by position alone", scale)

@@ -7,7 +7,7 @@ import pytest
 from ranking_pools import NAN, make_pool, reranked, weigh
 
 from engine.errors import SettingsError
-from engine.fusion.order import descending, ranks
+from engine.fusion.order import by_rank, descending
 from engine.ranking import FeatureWeight, Weighting, rank
 from engine.records import CandidatePool, DropRule, Leg, Ranking, ScoreKind
 from engine.settings.schema import DenseLeg, FeatureSettings, RerankSettings, Settings
@@ -218,7 +218,8 @@ def test_descending_breaks_ties_by_absent_then_position() -> None:
     assert descending(np.zeros(0)).tolist() == []
 
 
-def test_ranks_count_what_counts() -> None:
+def test_places_are_those_among_what_counts() -> None:
     scores = np.array([[3.0, 9.0, 3.0, NAN], [1.0, NAN, 2.0, 3.0]])
     counted = np.array([[True, True, True, False], [False, False, True, True]])
-    assert ranks(scores, counted).tolist() == [[2, 1, 3, 0], [0, 0, 2, 1]]
+    places = by_rank(scores, counted, lambda count: np.arange(1.0, count + 1))
+    assert np.array_equal(places, [[2, 1, 3, NAN], [NAN, NAN, 2, 1]], equal_nan=True)

@@ -14,10 +14,12 @@ from console.numbers import count, score
 from console.palette import Palette, leg_mark
 from console.views_document import DocumentView, LegAccount, TermAccount, TextBlock
 from console.widgets.direct import Direct
-from console.widgets.lines import Row, ScrolledLines, bar, fit, pad, width_of, wrap
+from console.widgets.lines import Row, ScrolledLines, bar, pad, width_of, wrap
 
 BAR_LEAST = 6
 LABEL = 10
+NARROW = 48
+"""Cells below which a leg's raw score moves to its second line."""
 FOLD_FROM, CONTEXT = 8, 2
 """A best passage below that line has what stands before it folded, but for so many lines."""
 
@@ -139,35 +141,48 @@ def _place_lines(view: DocumentView, palette: Palette, width: int) -> Iterator[S
 
 def _account(view: DocumentView, palette: Palette, width: int) -> Iterator[Strip]:
     yield _heading("Score", palette, width, "raw → normalised × weight = share" if width >= 56 else "")
+    blank = _blank(width)
     for leg in view.legs:
         yield from _leg(leg, palette, width)
     for feature in view.features:
         row = Row(width).add(" + ", palette.feature).add(pad(feature.name, LABEL), palette.text)
-        row.add(f"{score(feature.raw):>7}", palette.muted).add(" " * 15)
-        yield _with_bar(row, feature.contribution, feature.share, palette.feature, palette)
+        row.add(f"{score(feature.raw):>7}{blank[7:]}", palette.muted)
+        yield _with_bar(row, feature.contribution, feature.share, palette.feature)
     fused = Row(width).add(" = ", palette.fused).add(pad("fused", LABEL), palette.fused + Style(bold=True))
-    fused.add(" " * 22).add(f" {score(view.fused_score):>6} ", palette.fused + Style(bold=True))
+    fused.add(blank).add(f" {score(view.fused_score):>6} ", palette.fused + Style(bold=True))
     yield fused.add(f" rank {view.fused_rank}" if view.fused_rank else " not ranked", palette.muted).strip()
     yield from _rerank(view, palette, width)
 
 
+def _blank(width: int) -> str:
+    """What stands between a label and its share where there are no numbers."""
+    return " " * (22 if width >= NARROW else 12)
+
+
 def _leg(leg: LegAccount, palette: Palette, width: int) -> Iterator[Strip]:
-    style = palette.leg(leg.place)
+    style, wide = palette.leg(leg.place), width >= NARROW
     row = Row(width).add(f" {leg_mark(leg.place)} ", style).add(pad(leg.name, LABEL), palette.text)
     if math.isnan(leg.raw):
         yield row.add(f"{'–':>7}  ", palette.absent).add(leg.note, palette.absent).strip()
         return
-    row.add(f"{score(leg.raw):>7}", palette.text).add(" → ", palette.muted)
+    if wide:
+        row.add(f"{score(leg.raw):>7}", palette.text).add(" → ", palette.muted)
     row.add(f"{score(leg.normalized):>5}", palette.text).add(" × ", palette.muted)
     row.add(f"{score(leg.weight, 2):>4}", palette.text)
-    yield _with_bar(row, leg.contribution, leg.share, style, palette)
+    yield _with_bar(row, leg.contribution, leg.share, style)
     parts = " + ".join(f"{name} {score(value)}" for name, value in leg.fields if value)
     rank = f"rank {leg.rank}" if leg.rank else ""
-    about = " · ".join(filter(None, (leg.kind, rank, parts, leg.note)))
-    yield Row(width).add(" " * (LABEL + 3)).add(fit(about, width - LABEL - 4), palette.muted).strip()
+    kind = leg.kind if wide else f"{leg.kind} {score(leg.raw)}"
+    yield _detail((kind, rank, parts, leg.note), palette, width)
 
 
-def _with_bar(row: Row, contribution: float, share: float, style: Style, palette: Palette) -> Strip:
+def _detail(parts: Sequence[str], palette: Palette, width: int) -> Strip:
+    """The second line of an entry: what is not empty, between dots."""
+    indent = LABEL + 3 if width >= NARROW else 5
+    return Row(width).add(" " * indent).add(" · ".join(filter(None, parts)), palette.muted).strip()
+
+
+def _with_bar(row: Row, contribution: float, share: float, style: Style) -> Strip:
     row.add(f" {score(contribution):>6} ", style + Style(bold=True))
     room = row.left - 1
     return row.add(bar(share * room) if room >= BAR_LEAST else "", style).strip()
@@ -179,23 +194,17 @@ def _rerank(view: DocumentView, palette: Palette, width: int) -> Iterator[Strip]
     if account is None:
         yield row.add(f"{'–':>7}  ", palette.unscored).add(view.rerank_note, palette.unscored).strip()
         return
-    row.add(f"{score(account.raw):>7}", palette.text).add(" → ", palette.muted).add(" " * 12)
-    yield _with_bar(row, account.score, min(max(account.score, 0.0), 1.0), palette.rerank, palette)
+    row.add(f"{score(account.raw):>7}", palette.text).add(" → ", palette.muted).add(_blank(width)[10:])
+    yield _with_bar(row, account.score, min(max(account.score, 0.0), 1.0), palette.rerank)
     tokens = f"{count(account.tokens)} tokens" if account.tokens >= 0 else ""
-    cut = "text cut to fit" if account.truncated else ""
-    about = " · ".join(filter(None, (account.kind, tokens, cut)))
-    yield Row(width).add(" " * (LABEL + 3)).add(fit(about, width - LABEL - 4), palette.muted).strip()
-    last = Row(width).add(" = ", palette.heading).add(pad("final", LABEL), palette.heading)
+    yield _detail((account.kind, tokens, "text cut to fit" if account.truncated else ""), palette, width)
+    last = Row(width).add(" = ", palette.heading).add(pad("final", LABEL), palette.heading).add(_blank(width))
+    yield last.add(f" {score(view.score):>6} ", palette.heading).strip()
     if math.isnan(account.fused_part):
         how = f"the reranker's score ({account.blend})"
     else:
         how = f"{score(account.fused_part)} of fused + {score(account.rerank_part)} of rerank ({account.blend})"
-    last.add(" " * 22).add(f" {score(view.score):>6} ", palette.heading)
-    if last.left > width_of(how):
-        yield last.add(f" {how}", palette.muted).strip()
-    else:
-        yield last.strip()
-        yield Row(width).add(" " * (LABEL + 3)).add(how, palette.muted).strip()
+    yield _detail((how,), palette, width)
 
 
 # --- terms and text ---------------------------------------------------------------------------------------------------

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import click
 
-from console.exit_codes import ExitCode, exit_code
+from console.exit_codes import ExitCode, describe, exit_code
 from console.text import clean
 from engine import __version__
-from engine.errors import RankscopeError
 
 COMMANDS = {
     "demo": "Open the console on the demo: Python's own documentation.",
@@ -80,28 +79,43 @@ class LazyGroup(click.Group):
     metavar="FILE",
     help="Append a detailed log to this file (secrets are masked).",
 )
+@click.option("-c", "--config", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Open the console with these settings.")
+@click.option("--index", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Open the console on this index.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Change one setting. Repeatable.")
+@click.option("--theme", default="", metavar="NAME", help="Theme of the console.")
 @click.pass_context
-def cli(context: click.Context, debug: bool, log: Path | None) -> ExitCode | None:
+def cli(
+    context: click.Context,
+    debug: bool,
+    log: Path | None,
+    config: Path | None,
+    index: Path | None,
+    sets: tuple[str, ...],
+    theme: str,
+) -> None:
     """See why a document ranks where it ranks.
 
-    Without a command, opens the console with the last settings, or on the demo where there are none.
+    Without a command, opens the console: on the settings or index named here, else as it was last, else on the demo.
 
     \b
-      rankscope demo                                          try it: nothing to prepare
-      rankscope index corpus.jsonl --into my-index            index your own documents
-      rankscope search "time sleep" --index my-index -o table one search, headless
+      rankscope demo                                           try it: nothing to prepare
+      rankscope index corpus.jsonl --into my-index             index your own documents
+      rankscope --index my-index                               open the console on them
+      rankscope search "time sleep" --index my-index -o table  one search, headless
     """
     door = context.ensure_object(Door)
     door.debug = door.debug or debug
     if log is not None:
         from engine import logs
 
-        logs.start(log, "debug" if logs.VARIABLE not in os.environ else logs.level_of(os.environ))
+        logs.start(log, logs.level_of(os.environ) if logs.VARIABLE in os.environ else "debug")
     if context.invoked_subcommand is None:
         from console.commands.demo import open_last
+        from console.opening import Wanted
 
-        return open_last()
-    return None
+        open_last(Wanted(config, index, sets), theme)
+    elif config or index or sets or theme:
+        raise click.UsageError(f"Give -c, --index, --set and --theme after `{context.invoked_subcommand}`.", context)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -123,32 +137,9 @@ def _end(error: BaseException, door: Door) -> int:
         return code
     if door.debug and not isinstance(error, click.ClickException | click.Abort):
         traceback.print_exception(error)
-    for line in describe(error, code):
+    for line in describe(error):
         print(line, file=sys.stderr)
     return code
-
-
-def describe(error: BaseException, code: ExitCode) -> list[str]:
-    """The lines that tell a user of an error: what, where, and the way out."""
-    match error:
-        case click.Abort() | KeyboardInterrupt():
-            return ["interrupted"]
-        case click.UsageError(ctx=click.Context() as context):
-            ask = f"`{context.command_path} --help` shows what can be given."
-            return [f"error: {clean(error.format_message())}", f"hint: {ask}"]
-        case click.ClickException():
-            return [f"error: {clean(error.format_message())}"]
-        case RankscopeError():
-            lines = [clean(line) for line in error.message.splitlines()] or [type(error).__name__]
-            return [f"error: {lines[0]}", *lines[1:], *([f"hint: {clean(error.hint)}"] if error.hint else [])]
-        case OSError() if code is not ExitCode.INTERNAL:
-            place = f"{error.filename}: " if error.filename else ""
-            return [f"error: {clean(place + (error.strerror or str(error)))}"]
-        case _:
-            return [
-                f"error: {type(error).__name__}: {clean(str(error))}",
-                "hint: this is a fault of Rankscope; `rankscope --debug …` shows where it arose",
-            ]
 
 
 def main() -> None:

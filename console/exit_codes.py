@@ -1,4 +1,4 @@
-"""What a process of ours returns, and the one place that says which error means which code."""
+"""What a process of ours returns, which error means which code, and how an error is told."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from enum import IntEnum
 
 import click
 
+from console.text import clean
 from engine.errors import (
     EmbedderError,
     ExpectationError,
@@ -58,3 +59,26 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
 def exit_code(error: BaseException) -> ExitCode:
     """The code of an error that ended a command."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.INTERNAL)
+
+
+def describe(error: BaseException) -> list[str]:
+    """The lines that tell a user of an error: what, where, and the way out."""
+    match error:
+        case click.Abort() | KeyboardInterrupt():
+            return ["interrupted"]
+        case click.UsageError(ctx=click.Context() as context):
+            ask = f"`{context.command_path} --help` shows what can be given."
+            return [f"error: {clean(error.format_message())}", f"hint: {ask}"]
+        case click.ClickException():
+            return [f"error: {clean(error.format_message())}"]
+        case RankscopeError():
+            lines = [clean(line) for line in error.message.splitlines()] or [type(error).__name__]
+            return [f"error: {lines[0]}", *lines[1:], *([f"hint: {clean(error.hint)}"] if error.hint else [])]
+        case OSError():
+            place = f"{error.filename}: " if error.filename else ""
+            return [f"error: {clean(place + (error.strerror or str(error)))}"]
+        case _:
+            return [
+                f"error: {type(error).__name__}: {clean(str(error))}",
+                "hint: this is a fault of Rankscope; `rankscope --debug …` shows where it arose",
+            ]

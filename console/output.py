@@ -38,6 +38,16 @@ def note(text: str) -> None:
     print(clean(text), file=sys.stderr)
 
 
+def readable(text: str) -> str:
+    """A text off the command line or a pipe as valid Unicode: bytes that are no UTF-8 are U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def encoded(text: str) -> bytes:
+    """The text for ``emit``."""
+    return text.encode("utf-8", "replace")
+
+
 def json_bytes(value: object) -> bytes:
     """One JSON document, indented, with a line end. NaN is null; names keep their order."""
     import msgspec

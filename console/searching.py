@@ -8,25 +8,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from console.opening import Wanted, load_for_search, open_index
-from console.output import Format, Report, emit, json_bytes, json_line, note, number, table
+from console.output import Format, Report, emit, encoded, json_bytes, json_line, note, number, readable, table
 from console.progress import Bar
 from console.text import clean
 from console.views_status import status_view
 from engine.errors import RankscopeError, RerankerError, StoreError
 from engine.evaluation.runs import run_lines
 from engine.files import replacing
-from engine.ingest.base import Problem
-from engine.ingest.queries import STDIN, QueryItem, read_queries
 from engine.records import Status
 from engine.report import to_json, tracked_json
 from engine.search import Search
 from engine.settings.schema import Settings
 from engine.trace import Trace
 from engine.tracking import track as follow
+
+if TYPE_CHECKING:
+    from engine.ingest.queries import QueryItem
 
 SINGLE = "1"
 """The id of a single query in a run."""
@@ -80,6 +82,9 @@ def search_once(text: str, wanted: Wanted, wish: Wish, *, track: str = "") -> No
 def search_many(spec: str, wanted: Wanted, wish: Wish, *, syntax: bool) -> None:
     """Every query of a file, in its order. One that fails is a note; if all fail that is a ``StoreError``. A required
     reranker that fails ends it all with a ``RerankerError``, and no run is written."""
+    from engine.ingest.base import Problem
+    from engine.ingest.queries import STDIN, read_queries
+
     loaded = load_for_search(wanted)
     items = read_queries(spec) if spec == STDIN else list(read_queries(spec))
     total = None if isinstance(items, Iterator) else len(items)
@@ -221,15 +226,6 @@ def tell(trace: Trace) -> None:
     note(f"{view.mark} {view.text}")
     for text in dict.fromkeys((*trouble(trace), *trace.warnings)):
         note(f"note: {text}")
-
-
-def readable(text: str) -> str:
-    """A text off the command line or a pipe as valid Unicode: bytes that are no UTF-8 are U+FFFD."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def encoded(text: str) -> bytes:
-    return text.encode("utf-8", "replace")
 
 
 def tracked_table(track: Report) -> str:

@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import unicodedata
 
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_SPACES = "\t\n\r\v\f\x85\u2028\u2029"
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
-_KEPT_FORMATS = "\u200c\u200d"
-"""The joiners: letters of Persian and of several Indic scripts, and emoji, need them to be themselves."""
-
-
 def clean(text: str) -> str:
-    """The text on one line: line breaks and tabs are spaces; control, direction-turning, private and unpaired
-    characters, which could drive or garble a terminal, are U+FFFD."""
+    """The text on one line, every character of it visible and of a known width, as in the console's panes."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_clean_character, text))
+    from engine.analysis import display
 
-
-def _clean_character(character: str) -> str:
-    if character in _SPACES:
-        return " "
-    if character not in _KEPT_FORMATS and unicodedata.category(character) in _INVISIBLE:
-        return _REPLACEMENT
-    return character
+    return display.clean(text, newlines=False, tab=1)
 
 
 def width(text: str) -> int:
-    """Terminal columns of a cleaned text: wide characters take two, combining marks and joiners none."""
+    """Terminal columns of a cleaned text: wide characters take two, combining marks none."""
     return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
 def _character_width(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+    if unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 

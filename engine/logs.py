@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from engine.errors import UsageError
@@ -43,6 +42,8 @@ def level_of(environ: Mapping[str, str]) -> str:
 
 def start(path: Path, level: str = "warning") -> logging.Handler:
     """Logs to ``path`` from now on; give the handler to ``stop`` at the end. The file appears with the first line."""
+    from logging.handlers import RotatingFileHandler  # imports sockets and queues that nothing else needs
+
     handler = RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8", delay=True)
     handler.setFormatter(MaskingFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     for name in ROOTS:

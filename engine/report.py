@@ -32,7 +32,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
     return {
         "query": trace.query.text,
         "settings": settings_json(trace.settings),
-        "analysis": [_term(term) for term in trace.analysis.terms],
+        "analysis": [term_json(term) for term in trace.analysis.terms],
         "stages": [_stage(stage) for stage in trace.stages],
         "wall_ms": round(trace.wall_ms, 3),
         "totals": dict(trace.totals),
@@ -178,7 +178,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _term(term: QueryTerm) -> dict[str, Any]:
+def term_json(term: QueryTerm) -> dict[str, Any]:
     return {
         "token": term.text,
         "field": term.field,

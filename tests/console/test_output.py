@@ -49,7 +49,7 @@ def test_table_bytes() -> None:
     assert table(REPORT) == (
         f"rank  Δ   {'id':55}   score   fused  lexical   dense  rerank  title\n"
         f"   1  ▲2  {'time.sleep':55}  0.9000  0.5000   0.1250  0.3750  0.9000  Suspend execution\n"
-        f"   2  =   日本{'':51}  0.9800  0.5000   0.1250  0.3750       –  evil \ufffd[2J title with a line break\n"
+        f"   2  =   日本{'':51}  0.9800  0.5000   0.1250  0.3750       –  evil ␛[2J title with a line break\n"
         f"  10  ▼9  {long}  0.2500  0.5000   0.1250  0.3750  0.2500  {'t' * 47}…\n"
     )
 

@@ -1,0 +1,107 @@
+"""What ``rankscope config …`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from console.exit_codes import ExitCode, describe
+from console.locations import locations, sample_configs_dir, themes_dir
+from console.opening import Wanted, load_settings
+from console.output import emit, encoded, grid, json_bytes, note
+from engine import secrets
+from engine.errors import SettingsError, UsageError
+from engine.files import write_atomically
+from engine.settings import knobs
+from engine.settings.document import template
+from engine.settings.load import Loaded
+from engine.settings.paths import join, quote, split
+
+STDOUT = Path("-")
+
+
+def show_settings(names: Sequence[str], wanted: Wanted, *, changed: bool, as_json: bool) -> None:
+    """Every value, or those at and below the names, with its source. Raises ``SettingsError`` for unknown names."""
+    loaded = load_settings(wanted)
+    for name in names:
+        knobs.get(loaded.settings, name)
+    rows = [row for row in values(loaded) if _asked(row["name"], names) and not (changed and row["kind"] == "default")]
+    if as_json:
+        emit(json_bytes(rows))
+    else:
+        emit(encoded(grid(["name", "value", "source"], ([r["name"], _toml(r["value"]), r["source"]] for r in rows))))
+
+
+def values(loaded: Loaded) -> list[dict[str, Any]]:
+    """Name, value, kind of source and source of every setting; secrets are masked."""
+    rows = []
+    for keys, value, shape in knobs.leaves(loaded.settings):
+        name = join(keys)
+        source = loaded.source(name)
+        shown = secrets.shown(value) if shape.knob and shape.knob.secret and isinstance(value, str) else value
+        rows.append({"name": name, "value": shown, "kind": source.kind.value, "source": str(source)})
+    return rows
+
+
+def _asked(name: str, wanted: Sequence[str]) -> bool:
+    return not wanted or any(split(name)[: len(split(one))] == split(one) for one in wanted)
+
+
+def _toml(value: Any) -> str:
+    """A value as a settings file has it; JSON's texts, numbers and lists are TOML's as well."""
+    import msgspec
+
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{quote(key)} = {_toml(inner)}' for key, inner in value.items())} }}"
+    return msgspec.json.encode(value).decode()
+
+
+def validate_files(files: Sequence[Path], wanted: Wanted) -> ExitCode:
+    """Load each file, or the settings as they are; tell what is wrong with each."""
+    code = ExitCode.OK
+    for one in [Wanted(file, wanted.index, wanted.sets) for file in files] or [wanted]:
+        try:
+            loaded = load_settings(one)
+        except SettingsError as error:
+            for line in describe(error):
+                note(line)
+            code = ExitCode.USAGE
+        else:
+            note(f"{one.config or loaded.file}: ok")
+    return code
+
+
+def write_template(file: Path | None, *, force: bool) -> None:
+    """The commented file, to a path or to stdout. Raises ``UsageError`` rather than write over one."""
+    if file == STDOUT:
+        emit(template().encode())
+        return
+    target = file or locations().settings_file
+    if target.exists() and not force:
+        raise UsageError(f"{target} is there already", hint="--force writes over it; `config init FILE` names another")
+    write_atomically(target, template())
+    note(f"written: {target}")
+
+
+def show_places(*, as_json: bool) -> None:
+    """Name, path and whether it is there."""
+    places = locations()
+    found = {
+        "settings": places.settings_file,
+        "keymap": places.keymap_file,
+        "themes": places.user_themes,
+        "indexes": places.indexes,
+        "demo index": places.demo_index,
+        "history": places.history_file,
+        "judgments": places.judgments,
+        "cache": places.cache,
+        "log": places.log_file,
+        "shipped themes": themes_dir(),
+        "sample settings": sample_configs_dir(),
+    }
+    if as_json:
+        emit(json_bytes({name: {"path": str(path), "exists": path.exists()} for name, path in found.items()}))
+    else:
+        rows = ([name, str(path), "" if path.exists() else "not there yet"] for name, path in found.items())
+        emit(encoded(grid(["what", "path", ""], rows)))

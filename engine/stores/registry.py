@@ -20,7 +20,7 @@ def _embedded(settings: Settings, base_dir: Path, executor: Executor, explicit: 
     from engine.stores.embedded.store import EmbeddedStore
 
     index = EmbeddedIndex.open(base_dir / Path(settings.store.path).expanduser())
-    store = EmbeddedStore(index, executor)
+    store = EmbeddedStore(index, executor, base_dir)
     try:
         for name, leg in settings.legs.items():
             if settings.weights.get(name, 0) > 0:

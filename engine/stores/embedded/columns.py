@@ -6,6 +6,7 @@ are keywords. Keywords over ``MAX_KEYWORD`` characters are stored but not indexe
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +30,15 @@ def keyword(value: str | int | float | bool) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
-    return str(int(value)) if float(value).is_integer() else repr(value)
+    return str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
+
+
+def _double(value: int | float) -> float:
+    """The number as float64; an integer beyond its range is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def keywords(value: FieldValue) -> list[str]:
@@ -50,10 +59,9 @@ class _Column:
         self.numeric = True
 
     def add(self, row: int, value: FieldValue) -> None:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if self.numeric and number:
+        if self.numeric and isinstance(value, int | float) and not isinstance(value, bool):
             self.rows.append(row)
-            self.numbers.append(value)  # type: ignore[arg-type]
+            self.numbers.append(_double(value))
             return
         if self.numeric:
             self.numeric = False

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from engine.analysis.base import Analyzer
 from engine.analysis.query import Clause, Query
+from engine.analysis.synonyms import WEIGHT, Expansion
 from engine.stores.embedded.bm25 import idf
 from engine.stores.embedded.postings import Postings
-
-SYNONYM_WEIGHT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +44,8 @@ class Plan:
         return [term for term in self.terms if term.field == name]
 
 
-class Synonyms(Protocol):
-    """What expands a word of the query."""
-
-    def expand(self, text: str) -> Sequence[tuple[int, int, Sequence[str]]]:
-        """(start, end, other words) for each span of the text that has synonyms."""
-        ...
+Expand = Callable[[str, str], Sequence[Expansion]]
+"""(field, text) → the places of the text that have synonyms, as the field's analyser compares them."""
 
 
 @dataclass(slots=True)
@@ -67,15 +61,15 @@ def make_plan(
     fields: Sequence[str],
     analyzers: Mapping[str, Analyzer],
     postings: Mapping[str, Postings],
-    synonyms: Callable[[str], Sequence[str]] | None = None,
+    expand: Expand | None = None,
 ) -> Plan:
-    """The plan of a query over the leg's ``fields``; ``synonyms`` gives the alternatives of a word as typed."""
+    """The plan of a query over the leg's ``fields``."""
     merged: dict[frozenset[tuple[str, str]], _Unit] = {}
     for clause in query.clauses:
         if clause.excluded:
             continue
         wanted = [name for name in fields if clause.field in ("", name)]
-        for unit in _units(clause, wanted, analyzers, synonyms):
+        for unit in _units(clause, wanted, analyzers, expand):
             key = frozenset(unit.terms)
             known = merged.setdefault(key, _Unit(unit.optional))
             known.optional |= unit.optional
@@ -94,32 +88,31 @@ def _units(
     clause: Clause,
     fields: Sequence[str],
     analyzers: Mapping[str, Analyzer],
-    synonyms: Callable[[str], Sequence[str]] | None,
+    expand: Expand | None,
 ) -> list[_Unit]:
     """The clause's words in order: tokens of different fields that begin at the same character are one word."""
     optional = not clause.phrase and not clause.field
     found: dict[int, _Unit] = {}
-    words: dict[int, str] = {}
     for name in fields:
         for token in analyzers[name].tokens(clause.text):
             unit = found.setdefault(token.start, _Unit(optional))
             unit.terms[name, token.text] = (1.0, "")
-            word = clause.text[token.start : token.end]
-            words[token.start] = max(words.get(token.start, ""), word, key=len)
-    if synonyms and not clause.phrase:
-        for start, word in words.items():
-            _expand(found[start], word, synonyms(word), fields, analyzers)
+    if expand and not clause.phrase:
+        for name in fields:
+            for expansion in expand(name, clause.text):
+                _add_synonyms(found, clause.text, expansion, name, analyzers[name])
     return [found[start] for start in sorted(found)]
 
 
-def _expand(
-    unit: _Unit, word: str, others: Sequence[str], fields: Sequence[str], analyzers: Mapping[str, Analyzer]
-) -> None:
-    """Adds the terms of a word's synonyms to its unit; a term that the query has itself keeps its full weight."""
-    for other in others:
-        for name in fields:
-            for text in analyzers[name].terms(other):
-                unit.terms.setdefault((name, text), (SYNONYM_WEIGHT, word))
+def _add_synonyms(units: Mapping[int, _Unit], text: str, expansion: Expansion, name: str, analyzer: Analyzer) -> None:
+    """Adds the others' terms to the unit of the word they stand for (of several words, the first).
+
+    A term that the unit has itself keeps its full weight.
+    """
+    unit = units[expansion.start]
+    for other in expansion.others:
+        for term in analyzer.terms(other):
+            unit.terms.setdefault((name, term), (WEIGHT, text[expansion.start : expansion.end]))
 
 
 def _resolve(unit: int, name: str, text: str, weight: float, source: str, postings: Postings) -> PlanTerm:

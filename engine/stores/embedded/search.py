@@ -1,4 +1,4 @@
-"""The answers of one generation: legs, completion, facets, columns, texts, and the account of a score.
+"""The legs of one generation: search, completion, and what restricts them.
 
 Plans and masks of the last queries are kept, so that a turned knob costs only the sums.
 """
@@ -6,48 +6,43 @@ Plans and masks of the last queries are kept, so that a turned knob costs only t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from engine.analysis import analyzers as registry
 from engine.analysis.base import Analyzer
 from engine.analysis.query import Query
+from engine.analysis.synonyms import Expansion, Synonyms, read
 from engine.errors import SettingsError
-from engine.records import Analysis, BoolArray, Document, FieldValue, FloatArray, IntArray, QueryTerm
+from engine.records import BoolArray, FieldValue, FloatArray, IntArray
 from engine.settings.schema import DenseLeg, LexicalLeg
-from engine.stores.base import FacetCount, Highlight, LegHits, LegRequest
+from engine.stores.base import LegHits, LegRequest
 from engine.stores.embedded import bm25
-from engine.stores.embedded.columns import KeywordColumn, NumericColumn
 from engine.stores.embedded.index import EmbeddedIndex
 from engine.stores.embedded.knn import VectorSpace
 from engine.stores.embedded.matching import required_matches
-from engine.stores.embedded.plan import Plan, PlanTerm, make_plan
-from engine.stores.embedded.restrict import filter_mask, query_mask, unknown_field
+from engine.stores.embedded.plan import Plan, make_plan
+from engine.stores.embedded.restrict import filter_mask, query_mask
 from engine.stores.embedded.settings_check import searched_fields
+from engine.stores.embedded.stored import keyword_column
 from engine.stores.embedded.topk import top_k
 
 _KEPT = 16
 """Plans and masks kept: a query being turned, the ones before it, and their filters."""
 
 _NOTHING = np.zeros(0, dtype=np.int64)
+SynonymsKey = tuple[Path, int] | None
 FilterKey = tuple[tuple[str, FieldValue | tuple[str, ...]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """``contributions`` is float64[len(ids), len(terms)]: what each term gives each document; rows sum to its score."""
-
-    terms: tuple[QueryTerm, ...]
-    contributions: FloatArray
-
-
 class Searcher:
-    """Stateless but for its caches; any thread may ask."""
+    """Stateless but for its caches; any thread may ask. ``base_dir`` is what a synonyms file is relative to."""
 
-    def __init__(self, index: EmbeddedIndex) -> None:
+    def __init__(self, index: EmbeddedIndex, base_dir: Path = Path()) -> None:
         self.index = index
+        self._base_dir = base_dir
         self.analyzers: dict[str, Analyzer] = {
             name: registry.get(analyzer) for name, analyzer in index.spec.text_fields.items()
         }
@@ -56,6 +51,7 @@ class Searcher:
         if embedding and index.vectors is not None:
             cosine = embedding.similarity == "cosine"
             self._space = VectorSpace(index.vectors, cosine, manifest.vectors, manifest.max_norm)
+        self._synonyms = lru_cache(_KEPT)(self._read_synonyms)
         self._plan = lru_cache(_KEPT)(self._make_plan)
         self._mask = lru_cache(_KEPT)(self._make_mask)
 
@@ -77,7 +73,7 @@ class Searcher:
             scores = np.full(rows.size, np.nan) if query is None else self._vector_space().scores(query, rows)
             return LegHits(tuple(ids), rows, scores, rows.size)
         leg = request.settings
-        plan = self._plan_of(request.query, leg)
+        plan = self.plan(request.query, leg)
         matrix = bm25.contributions(plan, self.index.postings, leg, rows)
         parts = bm25.sum_fields(plan, matrix)
         scores = bm25.total(parts, rows.size)
@@ -91,7 +87,7 @@ class Searcher:
         return LegHits(tuple(ids), rows, scores, rows.size, plan.fields, fields)
 
     def _search_lexical(self, request: LegRequest, leg: LexicalLeg) -> LegHits:
-        plan = self._plan_of(request.query, leg)
+        plan = self.plan(request.query, leg)
         parts, scores = self._lexical_scores(request, leg, plan)
         total = int(np.count_nonzero(scores))
         rows = self._best(scores, leg.top_k, request.group)
@@ -133,19 +129,45 @@ class Searcher:
 
     def _one_per_group(self, rows: IntArray, group: str) -> IntArray:
         """int64: the places in ``rows`` (best first) that are the first of their value; no value is no group."""
-        codes = self._keywords(group, "cut.group").first[rows]
+        codes = keyword_column(self.index, group, "cut.group").first[rows]
         alone = codes < 0
         # every document without a value counts as a group of its own
         keys = np.where(alone, -1 - np.arange(rows.size), codes)
         return np.sort(np.unique(keys, return_index=True)[1])
 
+    def matching(self, request: LegRequest) -> BoolArray:
+        """bool[documents] of what the leg matches; for a dense leg all that have a vector."""
+        leg = request.settings
+        if isinstance(leg, LexicalLeg):
+            return self._lexical_scores(request, leg, self.plan(request.query, leg))[1] > 0
+        mask = self._mask_of(request)
+        present = ~np.isnan(self._vector_space().matrix[:, 0])
+        return present if mask is None else present & mask
+
     # --- what the answers stand on --------------------------------------------------------------------------------
 
-    def _plan_of(self, query: Query, leg: LexicalLeg) -> Plan:
-        return self._plan(query, searched_fields(leg, self.index.spec.text_fields), leg.synonyms)
+    def plan(self, query: Query, leg: LexicalLeg) -> Plan:
+        """The query's terms in the leg's fields. Raises ``SettingsError`` for unknown fields and bad synonyms."""
+        synonyms: SynonymsKey = None
+        if leg.synonyms:
+            path = self._base_dir / leg.synonyms
+            # the time of change makes an edited file a new one; a missing file is told by the reader
+            synonyms = path, path.stat().st_mtime_ns if path.exists() else 0
+        return self._plan(query, searched_fields(leg, self.index.spec.text_fields), synonyms)
 
-    def _make_plan(self, query: Query, fields: tuple[str, ...], synonyms: str) -> Plan:
-        return make_plan(query, fields, self.analyzers, self.index.postings, None)
+    def _make_plan(self, query: Query, fields: tuple[str, ...], synonyms: SynonymsKey) -> Plan:
+        expand = None
+        if synonyms is not None:
+            by_field = self._synonyms(synonyms)
+
+            def expand(name: str, text: str) -> list[Expansion]:
+                return by_field[name].expand(text)
+
+        return make_plan(query, fields, self.analyzers, self.index.postings, expand)
+
+    def _read_synonyms(self, key: tuple[Path, int]) -> dict[str, Synonyms]:
+        rules = read(key[0])
+        return {name: Synonyms(rules, analyzer) for name, analyzer in self.analyzers.items()}
 
     def _mask_of(self, request: LegRequest) -> BoolArray | None:
         key = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in sorted(request.filter.items()))
@@ -170,98 +192,6 @@ class Searcher:
     def _query_vector(self, request: LegRequest) -> FloatArray | None:
         return None if request.vector is None else self._vector_space().query(request.vector)
 
-    def _keywords(self, name: str, path: str) -> KeywordColumn:
-        column = self.index.columns.get(name)
-        if not isinstance(column, KeywordColumn):
-            raise unknown_field(
-                name, {k: v for k, v in self.index.columns.items() if isinstance(v, KeywordColumn)}, path
-            )
-        return column
-
-    # --- columns and texts ----------------------------------------------------------------------------------------
-
-    def facets(self, request: LegRequest, fields: Sequence[str], size: int) -> dict[str, list[FacetCount]]:
-        """Counts of each field's values over what the leg matches: by count, then value."""
-        columns = {name: self._keywords(name, "facets") for name in fields}
-        matching = self._matching(request)
-        return {name: _counts(column, matching, size) for name, column in columns.items()}
-
-    def _matching(self, request: LegRequest) -> BoolArray:
-        """bool[documents] of what the leg matches; for a dense leg all that have a vector."""
-        leg = request.settings
-        if isinstance(leg, LexicalLeg):
-            return self._lexical_scores(request, leg, self._plan_of(request.query, leg))[1] > 0
-        mask = self._mask_of(request)
-        present = ~np.isnan(self._vector_space().matrix[:, 0])
-        return present if mask is None else present & mask
-
-    def feature_values(self, fields: Sequence[str], ids: Sequence[str]) -> FloatArray:
-        """float64[len(ids), len(fields)] of numeric columns; NaN where a document is unknown or lacks the field."""
-        numeric = {name: one for name, one in self.index.columns.items() if isinstance(one, NumericColumn)}
-        rows = self.index.ids.rows(ids)
-        values = np.full((rows.size, len(fields)), np.nan)
-        for column, name in enumerate(fields):
-            if name not in numeric:
-                raise unknown_field(name, numeric, "features")
-            values[rows >= 0, column] = numeric[name].numbers[rows[rows >= 0]]
-        return values
-
-    def group_values(self, field: str, ids: Sequence[str]) -> list[str]:
-        """The field's first value per document, '' where there is none."""
-        column, rows = self._keywords(field, "cut.group"), self.index.ids.rows(ids)
-        values = iter(column.firsts(rows[rows >= 0]))
-        return [next(values) if row >= 0 else "" for row in rows.tolist()]
-
-    def fetch(self, ids: Sequence[str]) -> list[Document]:
-        """The documents in the order asked; one that is not there has no fields."""
-        rows = self.index.ids.rows(ids).tolist()
-        found = self.index.documents(rows)
-        return [found.get(row) or Document(name, {}) for row, name in zip(rows, ids, strict=True)]
-
-    # --- the account of a score -----------------------------------------------------------------------------------
-
-    def analyze(self, query: Query, leg: LexicalLeg) -> Analysis:
-        """The query's terms per field, its phrases and exclusions as typed."""
-        plan = self._plan_of(query, leg)
-        return Analysis(
-            terms=tuple(self._query_term(term) for term in plan.terms),
-            positive_text=query.positive,
-            phrases=tuple(clause.text for clause in query.clauses if clause.phrase and not clause.excluded),
-            excluded=tuple(clause.text for clause in query.clauses if clause.excluded),
-        )
-
-    def explain(self, query: Query, leg: LexicalLeg, ids: Sequence[str]) -> Explanation:
-        """What each term gives each document."""
-        plan, rows = self._plan_of(query, leg), self.index.ids.rows(ids)
-        matrix = bm25.contributions(plan, self.index.postings, leg, rows)
-        return Explanation(tuple(self._query_term(term) for term in plan.terms), matrix)
-
-    def highlights(self, query: Query, leg: LexicalLeg, document: Document) -> list[Highlight]:
-        """The spans of the leg's fields whose term the query has."""
-        plan = self._plan_of(query, leg)
-        spans = []
-        for name in plan.fields:
-            wanted = {term.text for term in plan.of_field(name)}
-            spans += [
-                Highlight(name, token.start, token.end, token.text)
-                for token in self.analyzers[name].tokens(document.text_of(name))
-                if token.text in wanted
-            ]
-        return spans
-
-    def _query_term(self, term: PlanTerm) -> QueryTerm:
-        return QueryTerm(term.text, term.field, term.weight, term.df, term.idf, term.source)
-
 
 def _required(plan: Plan, leg: LexicalLeg) -> int:
     return required_matches(leg.minimum_should_match, sum(plan.optional))
-
-
-def _counts(column: KeywordColumn, matching: BoolArray, size: int) -> list[FacetCount]:
-    """The ``size`` most frequent values among the matching rows."""
-    if not column.rows.size:
-        return []
-    counts = np.add.reduceat(matching[column.rows].astype(np.int64), column.starts[:-1])
-    codes = top_k(counts.astype(np.float64), size)
-    values = column.values.take(codes)
-    return [FacetCount(value, count) for value, count in zip(values, counts[codes].tolist(), strict=True)]

@@ -12,7 +12,7 @@ from engine.embedders.base import EmbedderInfo
 from engine.executor import run_in
 from engine.records import Analysis, Document, FloatArray, ScoreKind
 from engine.settings.schema import DenseLeg, LexicalLeg
-from engine.stores.base import FacetCount, Highlight, LegHits, LegRequest, StoreInfo
+from engine.stores.base import Explanation, FacetCount, Highlight, LegHits, LegRequest, StoreInfo
 from engine.stores.embedded import account, stored
 from engine.stores.embedded.columns import KeywordColumn
 from engine.stores.embedded.index import EmbeddedIndex
@@ -60,8 +60,9 @@ class EmbeddedStore:
     def check(
         self, name: str, leg: LexicalLeg | DenseLeg, *, embedder: EmbedderInfo | None = None, explicit: bool = False
     ) -> None:
-        """Refuses leg ``name`` where the index was built otherwise; ``explicit``: its analyser (dense: its template) was set by hand.
+        """Refuses leg ``name`` where the index was built otherwise.
 
+        ``explicit``: its analyser (of a dense leg its template) was set by hand.
         Raises ``IndexMismatchError`` with the rebuild command, ``SettingsError`` for fields that the index lacks.
         """
         check(self.index, name, leg, embedder=embedder, explicit=explicit)
@@ -78,14 +79,6 @@ class EmbeddedStore:
     def complete_now(self, request: LegRequest, ids: Sequence[str]) -> LegHits:
         return self._searcher.complete(request, ids)
 
-    def highlights(self, query: Query, leg: LexicalLeg, document: Document) -> list[Highlight]:
-        """The spans of the document's text fields that match a term of the query, in reading order."""
-        return account.highlights(self._searcher, query, leg, document)
-
-    def explain(self, query: Query, leg: LexicalLeg, ids: Sequence[str]) -> account.Explanation:
-        """What each term of the query gives each document in each field."""
-        return account.explain(self._searcher, query, leg, ids)
-
     # --- off the loop ---------------------------------------------------------------------------------------------
 
     async def _run(self, function: Callable[..., R], *args: object) -> R:
@@ -93,6 +86,12 @@ class EmbeddedStore:
 
     async def analyze(self, query: Query, leg: LexicalLeg) -> Analysis:
         return await self._run(account.analyze, self._searcher, query, leg)
+
+    async def highlights(self, query: Query, leg: LexicalLeg, document: Document) -> list[Highlight]:
+        return await self._run(account.highlights, self._searcher, query, leg, document)
+
+    async def explain(self, query: Query, leg: LexicalLeg, ids: Sequence[str]) -> Explanation:
+        return await self._run(account.explain, self._searcher, query, leg, ids)
 
     async def search_leg(self, request: LegRequest) -> LegHits:
         return await self._run(self._searcher.search, request)

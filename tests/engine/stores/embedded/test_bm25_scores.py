@@ -14,6 +14,7 @@ from engine.analysis.query import Query
 from engine.records import Document
 from engine.settings.schema import LexicalLeg
 from engine.stores.base import LegRequest
+from engine.stores.embedded import account
 from engine.stores.embedded.schema import IndexSpec
 from engine.stores.embedded.search import Searcher
 
@@ -76,7 +77,7 @@ def test_field_scores_and_contributions_sum_to_the_score(build: Any, brute_force
     assert hits.field_scores is not None
     assert (hits.field_scores.sum(axis=1) == hits.scores).all()
     assert hits.total == sum(score > 0 for score in brute)
-    explained = searcher.explain(query, leg, hits.ids)
+    explained = account.explain(searcher, query, leg, hits.ids)
     assert explained.contributions.sum(axis=1) == pytest.approx(hits.scores, rel=1e-12)
     assert {(t.text, t.weight) for t in explained.terms if t.field == "title"} >= {("w3", 2.0), ("w1", 1.0)}
     row = int(hits.ids[0])

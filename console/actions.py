@@ -103,7 +103,7 @@ def _pinned(context: Context) -> str:
 
 
 def _newer(context: Context) -> str:
-    return _open(context) or ("" if context.newer else "the index has no newer generation")
+    return "" if context.session is None else ("" if context.newer else "the index has no newer generation")
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -121,6 +121,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("maximise", ("m",), "Lists", "maximise the pane", "One pane alone; once more brings the others back."),
     Action("legs", ("w",), "Lists", "show each leg's list", "Lexical and dense beside fused and reranked, or not."),
     Action("timings", ("t",), "Lists", "show every timing", "The waterfall with a line per stage, or one line."),
+    Action("status", (), "Lists", "say what ran", "Every stage with its outcome."),
     Action("set", (), "Weights", "set a knob", "Any setting by its dotted name.", "NAME VALUE", _open),
     Action("rerank", ("r",), "Weights", "switch the reranker", "Reranker on or off; its scores are kept.", when=_open),
     Action("presets", ("P",), "Weights", "choose a preset", "Weights and fusion of other engines.", when=_open),
@@ -138,7 +139,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("palette", ("ctrl+p",), "Application", "find an action", "Every action by name."),
     Action("actions", ("question_mark",), "Application", "list all actions", "Every action with its keys; runs them."),
     Action("help", ("f1",), "Application", "explain this pane", "What is shown, and which keys apply."),
-    Action("keys", ("K",), "Application", "show the key map", "Your keys and ours."),
     Action("theme", ("T",), "Application", "change the theme", "The next theme, or the one named.", "[NAME]"),
     Action("screenshot", ("f12",), "Application", "write a screenshot", "The screen as an SVG file.", "[FILE]"),
     Action("quit", ("ctrl+q",), "Application", "quit", "Leaves; unsaved settings are asked about."),

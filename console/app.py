@@ -50,6 +50,7 @@ def run_app(loaded: Loaded, open_index: Callable[[], Pipeline], query: str | Non
         themes=(places.user_themes,),
         theme=theme,
         notices=tuple(notices),
+        log=places.log_file,
         settled=tune_collector,
     )
     ConsoleApp(launch).run()

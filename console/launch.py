@@ -23,6 +23,7 @@ class Launch:
     themes   folders of theme files, a later one before an earlier one
     theme    name of the theme, '' for the default
     notices  sentences for the message line, as of a key map that cannot be used
+    log      the log file, named where a fault is shown
     settled  called once, when screen and index stand
     """
 
@@ -35,4 +36,5 @@ class Launch:
     themes: tuple[Path, ...] = ()
     theme: str = ""
     notices: tuple[str, ...] = ()
+    log: Path | None = None
     settled: Callable[[], None] = lambda: None

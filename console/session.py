@@ -105,6 +105,10 @@ class Session:
         self.generation += 1
         return self._rank()
 
+    def look_again(self) -> Trace | None:
+        """The trace with everything that the search knows by now, as the outcome of a stage that was cancelled."""
+        return self._rank()
+
     async def _follow(self, search: Search) -> AsyncIterator[Event]:
         generation, settings = self.generation, self.settings
         async with aclosing(search.run(settings)) as events:

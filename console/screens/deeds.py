@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,13 @@ from engine.errors import UsageError
 from engine.settings import knobs
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
     from textual.widget import Widget
 
     from console.screens.main import MainScreen
     from console.session import Session
+    from engine.settings.save import SaveResult
+    from engine.trace import Trace
 
 
 class Deeds:
@@ -22,10 +25,12 @@ class Deeds:
 
     def __init__(self, screen: MainScreen) -> None:
         self.screen = screen
+        self._leaving = False
 
     def do(self, name: str, args: Sequence[str]) -> None:
         """Run an action. Raises ``UsageError`` for arguments that it does not take."""
         deed = getattr(self, f"do_{name.replace('-', '_')}")
+        self._leaving = self._leaving and name == "quit"
         try:
             deed(*args)
         except TypeError as error:
@@ -56,13 +61,14 @@ class Deeds:
         self.screen.ask(self.session.query)
 
     def do_cancel(self) -> None:
-        self.screen.stop()
+        self.screen.asking.stop()
+        self.screen.tell("stopped; what is here stays")
 
     def do_back(self) -> None:
         """One step out: what runs, the maximised pane, the weights over the document, the query line, the pane."""
         screen = self.screen
-        if screen.busy:
-            screen.stop()
+        if screen.asking.busy:
+            self.do_cancel()
         elif screen.alone:
             self._maximise("")
         elif screen.focused is screen.query_line:
@@ -74,10 +80,10 @@ class Deeds:
             screen.lists.reranked.focus()
 
     def do_score(self) -> None:
-        self.screen.settle()
+        self.screen.asking.settle()
 
     def do_reload(self) -> None:
-        self.screen.reload()
+        self.screen.asking.open()
 
     # ---- panes
 
@@ -171,6 +177,25 @@ class Deeds:
         self.screen.turned()
         self.screen.tell(f"redone: {self.session.current.change}")
 
+    def do_presets(self) -> None:
+        from console.screens.presets import PresetScreen
+
+        self._choose(PresetScreen(self.session), lambda name: self.do_preset(name))
+
+    def do_save(self, file: str = "") -> None:
+        session = self.session
+        if file:
+            self._saved(session.save(Path(file).absolute()))
+            return
+        from console.screens.save import SaveScreen
+
+        self.screen.app.push_screen(SaveScreen(session), self._saved)
+
+    def _saved(self, result: SaveResult | None) -> None:
+        if result is not None:
+            self.screen.paint()
+            self.screen.tell(f"saved to {result.path}", "success")
+
     # ---- documents
 
     def do_pin(self, document_id: str = "") -> None:
@@ -183,7 +208,67 @@ class Deeds:
         self.session.pinned = ""
         self.screen.paint()
 
+    def do_copy(self) -> None:
+        from console.screens.copy import CopyScreen
+
+        self._choose(CopyScreen(), self.screen.perform)
+
+    def do_copy_document(self) -> None:
+        from console.copying import document_json
+
+        self._copy(document_json(self._trace(), self.screen.cursor_id), self.screen.cursor_id)
+
+    def do_copy_view(self) -> None:
+        from console.copying import lists_markdown
+
+        self._copy(lists_markdown(self._trace()), "both lists")
+
+    def do_copy_command(self) -> None:
+        from console.copying import command
+
+        session = self.session
+        self._copy(command(session.loaded, session.settings, session.query), "the command")
+
+    def _copy(self, text: str, what: str) -> None:
+        self.screen.app.copy_to_clipboard(text)
+        self.screen.tell(f"copied {what}, {len(text):,} characters", "success")
+
+    def _trace(self) -> Trace:
+        trace = self.session.trace
+        if trace is None:
+            raise UsageError("there is no query yet")
+        return trace
+
     # ---- the application
+
+    def do_palette(self) -> None:
+        from textual.command import CommandPalette
+
+        from console.screens.palette import ActionProvider
+
+        self.screen.app.push_screen(CommandPalette(providers=[ActionProvider]))
+
+    def do_actions(self) -> None:
+        from console.screens.help import ActionsScreen
+
+        self._choose(ActionsScreen(self.screen.context, self.screen.launch.keymap), self.screen.perform)
+
+    def do_help(self) -> None:
+        from console.screens.help import HelpScreen, pane_help
+
+        focused = self.screen.focused
+        pane = self.screen.pane_of(focused)
+        title = pane.heading.text if pane else "Query" if focused is self.screen.query_line else "Rankscope"
+        self.screen.app.push_screen(HelpScreen(pane_help(focused, title, self.screen.launch.keymap)))
+
+    def _choose(self, dialog: Screen[str], then: Callable[[str], None]) -> None:
+        """Show a dialog, and go on with what was chosen in it; errors are shown."""
+
+        def chosen(name: str | None) -> None:
+            if name:
+                self.screen.attempt(lambda: then(name))
+
+        self.screen.app.push_screen(dialog, chosen)
 
     def do_screenshot(self, file: str = "") -> None:
         app = self.screen.app
@@ -200,4 +285,10 @@ class Deeds:
         self.screen.tell(f"theme {app.theme}")
 
     def do_quit(self) -> None:
-        self.screen.app.exit()
+        """Leave; with unsaved settings only when it is asked twice."""
+        screen = self.screen
+        if screen.session is not None and screen.session.dirty and not self._leaving:
+            self._leaving = True
+            screen.tell("the settings are not saved · ctrl+q again leaves all the same, s saves them", "warning")
+            return
+        screen.app.exit()

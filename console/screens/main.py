@@ -7,10 +7,9 @@ place. Whatever changes is painted in one handler, so that it stands in one fram
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+import logging
+from collections.abc import Callable
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -19,14 +18,13 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.worker import WorkType
 
 from console.actions import ACTIONS, BY_NAME, Context
 from console.history import History
 from console.launch import Launch
 from console.messages import ActionRequested, CursorMoved, KnobTurned, Pinned, QuerySubmitted, RerankToggled
+from console.screens.asking import Asking
 from console.screens.deeds import Deeds
-from console.screens.faults import told
 from console.session import Details, Session
 from console.views import Journey, journey, views
 from console.views_document import document_view
@@ -43,9 +41,7 @@ from console.widgets.status_chip import StatusChip
 from console.widgets.timing_strip import TimingStrip
 from engine.errors import RankscopeError
 
-if TYPE_CHECKING:
-    from engine.pipeline import Pipeline
-    from engine.trace import Event
+log = logging.getLogger(__name__)
 
 NARROW, WIDE = 110, 200
 """Columns below which weights and document share a place, and from which each leg's list is shown."""
@@ -99,25 +95,23 @@ class MainScreen(Screen[None]):
     def __init__(self, launch: Launch) -> None:
         super().__init__()
         self.launch = launch
-        self.session: Session | None = None
+        self.asking = Asking(self)
         self.cursor_id = ""
         self.history = History(launch.history)
         self.weights_open = False
         self.alone = ""
         self.legs_shown: bool | None = None
-        self.newer = False
         self.deeds = Deeds(self)
-        self._waiting = launch.query
         self._version = 0
         self._empty = True
-        self._details: dict[str, Details] = {}
         self._moved = False
-        self._under_way: dict[str, float] = {}
-        self._progress: tuple[int, int] | None = None
-        self._began = 0.0
-        self._again = False
         self._rest_timer: Timer | None = None
         self._said = ("", "text")
+
+    @property
+    def session(self) -> Session | None:
+        """None until the index is open."""
+        return self.asking.session
 
     # ---- structure
 
@@ -153,7 +147,9 @@ class MainScreen(Screen[None]):
         self.lay_out()
         self.paint()
         self.chip.show(None, "opening the index")
-        self.call_after_refresh(self._open)
+        for notice in self.launch.notices:
+            self.tell(notice, "warning")
+        self.call_after_refresh(self.asking.open)
 
     def on_resize(self) -> None:
         self.lay_out()
@@ -206,21 +202,20 @@ class MainScreen(Screen[None]):
         if session is None or session.trace is None:
             self.document.show(None)
             return
-        known = self._details.get(self.cursor_id, Details())
+        known = self.asking.details.get(self.cursor_id, Details())
         pinned = session.pinned == self.cursor_id
         self.document.show(
-            document_view(
-                session.trace, self.cursor_id, known.document, known.highlights, known.terms, pinned=pinned
-            )
+            document_view(session.trace, self.cursor_id, known.document, known.highlights, known.terms, pinned=pinned)
         )
 
     def paint_empty(self) -> None:
         """What stands in place of the lists while there is nothing in them."""
         session = self.session
         view = empty_view(session.trace) if session else None
-        if session is None or (session.trace is None and not self.busy):
+        if session is None or (session.trace is None and not self.asking.busy):
             info = session.pipeline.store.info if session else None
             view = first_start(info.name, info.documents, self.launch.examples) if info else first_start()
+        view = self.asking.failed or view
         if view is not None:
             self.empty.show(view)
         if self._empty != (view is not None):
@@ -235,13 +230,12 @@ class MainScreen(Screen[None]):
 
     def paint_stages(self) -> None:
         """Timing strip and status chip."""
-        session = self.session
+        asking, session = self.asking, self.session
         trace = session.trace if session else None
-        now = (time.perf_counter() - self._began) * 1e3
         legs = tuple(session.settings.legs) if session else ()
-        self.timings.show(trace.stages if trace else (), self._under_way, now, self._progress, legs)
+        self.timings.show(trace.stages if trace else (), asking.under_way, asking.now_ms, asking.progress, legs)
         if session is not None:
-            self.chip.show(trace, self._busy_text())
+            self.chip.show(trace, asking.busy_text)
 
     def paint_frame(self) -> None:
         """Title bar, headings' focus, the pinned document's way, and the last line."""
@@ -257,9 +251,9 @@ class MainScreen(Screen[None]):
 
     def _index_text(self) -> str:
         if self.session is None:
-            return "opening the index"
+            return "no index" if self.asking.failed else "opening the index"
         info = self.session.pipeline.store.info
-        return f"{info.name} · {info.documents:,} docs" + (" · newer: F8 reloads" if self.newer else "")
+        return f"{info.name} · {info.documents:,} docs" + (" · newer: F8 reloads" if self.asking.newer else "")
 
     def _journey(self) -> Journey | None:
         session = self.session
@@ -267,220 +261,67 @@ class MainScreen(Screen[None]):
             return None
         return journey(session.trace, session.pinned)
 
-    def _busy_text(self) -> str:
-        if not self.busy:
-            return ""
-        if self._progress:
-            return f"reranking {self._progress[0]}/{self._progress[1]}"
-        return f"{', '.join(self._under_way)} …" if self._under_way else "searching"
-
     def tell(self, message: str, tone: str = "text") -> None:
         """Show a sentence on the last line until the next key or message."""
         self._said = (message, tone)
         self.foot.show(HINTS, message, tone)
 
     def tell_error(self, error: Exception) -> None:
-        """Show what went wrong and the way out; faults of ours go to the log as well."""
-        self.tell(told(error), "error")
-
-    def _work(self, group: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Run it beside the screen, in place of what the group did before. It shows its own errors."""
-        job: WorkType[None] = work  # not called here: a worker that is replaced at once never starts
-        self.run_worker(job, group=group, exclusive=True, exit_on_error=False)
-
-    # ---- the index
-
-    def _open(self) -> None:
-        for notice in self.launch.notices:
-            self.tell(notice, "warning")
-        self._work("index", self._open_index)
-
-    async def _open_index(self) -> None:
-        from asyncio import to_thread
-
-        try:
-            pipeline = await to_thread(self.launch.open_index)
-        except Exception as error:
-            self.chip.show(None, "")
-            self.tell_error(error)
+        """Show what went wrong and the way out: on the last line; a fault of the program in a window and the log."""
+        if isinstance(error, RankscopeError):
+            self.tell(f"{error.message} · {error.hint}" if error.hint else error.message, "error")
             return
-        self.opened(pipeline)
+        from console.screens.error import ErrorScreen
 
-    def reload(self) -> None:
-        """Open the newer generation of the index, and ask the present query of it."""
-        self._work("index", self._reload)
+        log.error("a fault of the console", exc_info=error)
+        self.app.push_screen(ErrorScreen(error, self.launch.log))
 
-    async def _reload(self) -> None:
-        from asyncio import to_thread
+    # ---- what the work beside the screen brings
 
-        session = self.session
-        if session is None:
-            return
-        text = session.query
-        try:
-            pipeline = await to_thread(self.launch.open_index)
-        except Exception as error:
-            self.tell_error(error)
-            return
-        self.workers.cancel_group(self, "search")
-        older = session.adopt(pipeline)
-        self.newer = False
-        await older.close()
+    def not_opened(self) -> None:
+        """There is no index, and the reason stands in the lists' place."""
+        self.chip.show(None, "")
         self.paint()
-        if text:
-            self.ask(text)
+        self.empty.focus()
 
-    def opened(self, pipeline: Pipeline) -> None:
-        """Go on with an index that has been opened; a query that waited for it is asked."""
-        self.session = Session(pipeline, self.launch.loaded)
+    def answered(self, *, first: bool = False) -> None:
+        """Paint a new trace; until the user moves the cursor it stands on the best document."""
+        trace = self.session.trace if self.session else None
+        if trace is None:
+            return
+        found = len(trace.ranking.order) > 0
+        if not self._moved:
+            self.cursor_id = trace.pool.ids[int(trace.ranking.order[0])] if found else ""
+        if first:
+            self._said = ("", "text")
+            if not self._moved:
+                self.asking.details.clear()
+                self.lists.to_top()
         self.paint()
-        self.launch.settled()
-        if self._waiting.strip():
-            self.ask(self._waiting)
+        if first and found and self.focused is self.query_line:
+            self.lists.reranked.focus()
+        self.need_texts()
 
-    # ---- searching
+    def need_texts(self, *, afresh: bool = False) -> None:
+        """Have the texts fetched that are in view and not here, and what is told of the document under the cursor."""
+        self.asking.texts(self.lists.visible_ids)
+        if afresh or self.cursor_id not in self.asking.details:
+            self.asking.detail(self.cursor_id)
 
-    @property
-    def busy(self) -> bool:
-        """Whether a search is under way."""
-        return any(w.group == "search" and not w.is_finished for w in self.workers)
+    # ---- what widgets tell
 
     def ask(self, text: str) -> None:
-        """Ask a query; the one before is cancelled. Before the index is open the query waits."""
-        self._waiting = text
-        if self.session is None:
-            self.chip.show(None, "opening the index")
-            return
-        if not text.strip():
-            self.tell("type a query first")
-            return
+        """Ask a query, and keep it in the history."""
+        self._moved = False
         try:
             self.history.add(text)
         except RankscopeError as error:
             self.tell_error(error)
-        self._moved = False
-        self._began = time.perf_counter()
-        self._start(partial(self.session.ask, text))
-
-    def settle(self) -> None:
-        """Ask what the present settings lack; where a search is under way, after it."""
-        if self.session is None or self.session.search is None:
-            return
-        if self.busy:
-            self._again = True
-            return
-        stages = self.session.trace.stages if self.session.trace else ()
-        self._began = time.perf_counter() - max((stage.end_ms for stage in stages), default=0.0) / 1e3
-        self._start(self.session.settle)
-
-    def stop(self) -> None:
-        """Cancel what is under way; what is here stays."""
-        self.workers.cancel_group(self, "search")
-        self._again = False
-        if self.session is not None:
-            self.session.cancel()
-        self.tell("stopped")
-
-    def _start(self, events_of: Callable[[], AsyncIterator[Event]]) -> None:
-        self._again = False
-        self._under_way.clear()
-        self._progress = None
-        self._work("search", partial(self._follow, events_of))
-
-    async def _follow(self, events_of: Callable[[], AsyncIterator[Event]]) -> None:
-        assert self.session is not None
-        session = self.session
-        try:
-            async for event in events_of():
-                self._apply(event)
-        except RankscopeError as error:
-            self.tell_error(error)
-        except Exception as error:
-            self.tell_error(error)
-        finally:
-            self._under_way.clear()
-            self._progress = None
-        if self._again and session is self.session and session.unsettled:
-            self._again = False
-            await self._follow(session.settle)
-        self.call_later(self.paint_stages)
-
-    def _apply(self, event: Event) -> None:
-        from engine.trace import Finished, Fused, LegFinished, RerankProgress, StageFinished, StageStarted
-
-        match event:
-            case StageStarted(name, at_ms):
-                self._under_way[name] = at_ms
-                self.paint_stages()
-            case StageFinished(report) | LegFinished(report):
-                self._under_way.pop(report.name, None)
-                self.paint_stages()
-            case Fused():
-                self._answered(first=True)
-            case RerankProgress(done, total):
-                self._progress = (done, total)
-                self._answered()
-            case Finished():
-                self._progress = None
-                self._answered()
-
-    def _answered(self, *, first: bool = False) -> None:
-        """Paint a new trace; until the user moves the cursor it stands on the best document."""
-        session = self.session
-        trace = session.trace if session else None
-        if trace is None:
-            return
-        if not self._moved:
-            order = trace.ranking.order
-            self.cursor_id = trace.pool.ids[int(order[0])] if len(order) else ""
-        if first:
-            self._said = ("", "text")
-            self._details.clear()
-            self.lists.to_top()
-            if self.focused is self.query_line and len(trace.ranking.order):
-                self.lists.reranked.focus()
-        self.paint()
-        self.need_texts()
-        if self.cursor_id not in self._details:
-            self.need_details()
-
-    # ---- texts of rows that come into view
-
-    def need_texts(self) -> None:
-        """Fetch the texts of the rows in view that are not here yet."""
-        session = self.session
-        if session is None or session.search is None or session.trace is None:
-            return
-        known = session.trace.documents
-        wanted = [i for i in self.lists.visible_ids if i not in known]
-        if wanted:
-            self._work("texts", partial(self._fetch, wanted))
-
-    def need_details(self) -> None:
-        """Fetch text, matches and term scores of the document under the cursor."""
-        if self.session is not None and self.session.search is not None and self.cursor_id:
-            self._work("details", partial(self._fetch_details, self.session, self.cursor_id))
-
-    async def _fetch_details(self, session: Session, document_id: str) -> None:
-        try:
-            self._details[document_id] = await session.details(document_id)
-        except RankscopeError as error:
-            self.tell_error(error)
-        self.paint_document()
-
-    async def _fetch(self, ids: list[str]) -> None:
-        session = self.session
-        if session is None or session.search is None:
-            return
-        try:
-            await session.search.fetch(ids)
-        except RankscopeError as error:
-            self.tell_error(error)
-        self.lists.refresh_rows()
-
-    # ---- what widgets tell
+        self.asking.ask(text)
 
     def on_query_submitted(self, message: QuerySubmitted) -> None:
+        if self.query_line.value != message.text:  # one that was suggested
+            self.query_line.value = message.text
         self.ask(message.text)
 
     def on_knob_turned(self, message: KnobTurned) -> None:
@@ -490,15 +331,17 @@ class MainScreen(Screen[None]):
         try:
             self.session.turn(message.path, message.value)
         except RankscopeError as error:
+            self.paint_knobs()
             self.tell_error(error)
+            return
         self.turned(message.path)
 
     def turned(self, path: str = "") -> None:
-        """Paint changed settings, and ask what they make necessary once they rest."""
+        """Paint changed settings, and have asked what they make necessary once they rest."""
         self._said = ("", "text")
         self.paint()
-        if path.startswith("rerank.") and self.busy and self.session and not self.session.settings.rerank.enabled:
-            self.stop()
+        if path == "rerank.enabled" and self.asking.busy and self.session and not self.session.settings.rerank.enabled:
+            self.asking.stop()
         if self._rest_timer is not None:
             self._rest_timer.stop()
         self._rest_timer = self.set_timer(REST_S, self._rested)
@@ -508,10 +351,8 @@ class MainScreen(Screen[None]):
             return
         self.session.rest()
         if self.session.unsettled:
-            self.settle()
-        self.need_texts()
-        self._details.clear()
-        self.need_details()
+            self.asking.settle()
+        self.need_texts(afresh=True)
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
         self._moved = True
@@ -519,8 +360,6 @@ class MainScreen(Screen[None]):
         self.lists.point_at(message.id)
         self.paint_document()
         self.need_texts()
-        if message.id not in self._details:
-            self.need_details()
 
     def on_pinned(self, message: Pinned) -> None:
         self.perform("pin", message.id)
@@ -539,7 +378,7 @@ class MainScreen(Screen[None]):
     @property
     def context(self) -> Context:
         """What decides which actions apply."""
-        return Context(self.session, self.busy, self.cursor_id, self.newer)
+        return Context(self.session, self.asking.busy, self.cursor_id, self.asking.newer)
 
     def action_do(self, name: str) -> None:
         self.perform(name)
@@ -552,8 +391,12 @@ class MainScreen(Screen[None]):
         if reason:
             self.tell(f"{action.title}: {reason}" if action else reason, "warning")
             return
+        self.attempt(lambda: self.deeds.do(name, args))
+
+    def attempt(self, deed: Callable[[], None]) -> None:
+        """Do it; an error is shown, never raised."""
         try:
-            self.deeds.do(name, args)
+            deed()
         except Exception as error:
             self.tell_error(error)
 

@@ -51,6 +51,10 @@ class PaneTitle(Direct):
         self._note = ""
         self._focused = False
 
+    @property
+    def text(self) -> str:
+        return self._heading
+
     def show(self, heading: str, note: str) -> None:
         if (heading, note) != (self._heading, self._note):
             self._heading, self._note = heading, note

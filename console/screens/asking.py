@@ -1,0 +1,247 @@
+"""What the main screen asks beside itself: the index, queries, what resting sliders lack, texts of rows in view.
+
+Each kind is a group of workers of which one runs at a time. Errors are shown, never raised. An answer to an older query
+finds the session's generation moved on and paints nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.worker import WorkType
+
+from console.session import Details, Session
+from console.views_empty import EmptyView, Suggestion
+from engine.errors import RankscopeError
+
+if TYPE_CHECKING:
+    from console.screens.main import MainScreen
+    from engine.pipeline import Pipeline
+    from engine.trace import Event
+
+LOOK_S = 5.0
+"""How often the index is looked at for a newer generation."""
+
+
+class Asking:
+    """The work beside one main screen.
+
+    session    None until the index is open
+    under_way  running stages with their starts, milliseconds from the query's start
+    progress   done and total of the reranking that runs
+    failed     why there is no index, shown in the lists' place
+    newer      the index has a newer generation
+    details    what is known of documents that the cursor was on
+    """
+
+    def __init__(self, screen: MainScreen) -> None:
+        self._screen = screen
+        self.session: Session | None = None
+        self.under_way: dict[str, float] = {}
+        self.progress: tuple[int, int] | None = None
+        self.failed: EmptyView | None = None
+        self.newer = False
+        self.details: dict[str, Details] = {}
+        self._waiting = screen.launch.query
+        self._began = 0.0
+        self._again = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a search is under way."""
+        return any(worker.group == "search" and not worker.is_finished for worker in self._screen.workers)
+
+    @property
+    def now_ms(self) -> float:
+        """Milliseconds on the query's time line."""
+        return (time.perf_counter() - self._began) * 1e3
+
+    @property
+    def busy_text(self) -> str:
+        """What is under way, '' for nothing."""
+        if not self.busy:
+            return ""
+        if self.progress:
+            return f"reranking {self.progress[0]}/{self.progress[1]}"
+        return f"{', '.join(self.under_way)} …" if self.under_way else "searching"
+
+    def _work(self, group: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Run it in place of what the group did before."""
+        job: WorkType[None] = work  # not called here: a worker that is replaced at once never starts
+        self._screen.run_worker(job, group=group, exclusive=True, exit_on_error=False)
+
+    # ---- the index
+
+    def open(self) -> None:
+        """Open the index off the loop, or a newer generation of it."""
+        self.failed = None
+        self._work("index", self._reopen if self.session else self._open)
+
+    async def _open(self) -> None:
+        launch = self._screen.launch
+        try:
+            pipeline = await asyncio.to_thread(launch.open_index)
+        except Exception as error:
+            self._not_opened(error)
+            return
+        self.session = Session(pipeline, launch.loaded)
+        self._screen.set_interval(LOOK_S, self._look)
+        self._screen.paint()
+        launch.settled()
+        if self._waiting.strip():
+            self.ask(self._waiting)
+
+    def _not_opened(self, error: Exception) -> None:
+        """Say in the lists' place why there is no index."""
+        lines = ((str(error), "error"), (getattr(error, "hint", ""), "text"))
+        again = Suggestion("try again", "F8", action="reload")
+        self.failed = EmptyView("The index cannot be opened", tuple(line for line in lines if line[0]), (again,))
+        self._screen.not_opened()
+        if not isinstance(error, RankscopeError):
+            self._screen.tell_error(error)
+
+    async def _reopen(self) -> None:
+        session = self.session
+        assert session is not None
+        text = session.query
+        try:
+            pipeline = await asyncio.to_thread(self._screen.launch.open_index)
+        except Exception as error:
+            self._screen.tell_error(error)
+            return
+        self._screen.workers.cancel_group(self._screen, "search")
+        older = session.adopt(pipeline)
+        self.newer = False
+        self._screen.paint()
+        await older.close()
+        if text:
+            self.ask(text)
+
+    def _look(self) -> None:
+        if self.session is not None and not self.newer and newer_generation(self.session.pipeline):
+            self.newer = True
+            self._screen.paint_frame()
+            self._screen.tell("the index was written anew · F8 goes on with it", "warning")
+
+    # ---- searching
+
+    def ask(self, text: str) -> None:
+        """Ask a query; the one before is cancelled. Before the index is open the query waits."""
+        self._waiting = text
+        session = self.session
+        if session is None:
+            return
+        if not text.strip():
+            self._screen.tell("type a query first")
+            return
+        self._began = time.perf_counter()
+        self._start(partial(session.ask, text))
+
+    def settle(self) -> None:
+        """Ask what the present settings lack; where a search is under way, after it."""
+        session = self.session
+        if session is None or session.search is None:
+            return
+        if self.busy:
+            self._again = True
+            return
+        stages = session.trace.stages if session.trace else ()
+        self._began = time.perf_counter() - max((stage.end_ms for stage in stages), default=0.0) / 1e3
+        self._start(session.settle)
+
+    def stop(self) -> None:
+        """Cancel what is under way; what is here stays."""
+        self._again = False
+        if self.session is not None:
+            self.session.cancel()
+        self._screen.workers.cancel_group(self._screen, "search")
+
+    def _start(self, events_of: Callable[[], AsyncIterator[Event]]) -> None:
+        self._again = False
+        self.under_way.clear()
+        self.progress = None
+        self._work("search", partial(self._follow, events_of))
+
+    async def _follow(self, events_of: Callable[[], AsyncIterator[Event]]) -> None:
+        session = self.session
+        assert session is not None
+        events = events_of()
+        search = session.search
+        try:
+            async for event in events:
+                self._apply(event)
+        except Exception as error:
+            self._screen.tell_error(error)
+        finally:
+            if search is session.search:  # else a newer query has begun
+                self.under_way.clear()
+                self.progress = None
+                session.look_again()
+                self._screen.call_later(self._screen.paint)
+        if self._again and session.unsettled:
+            self._again = False
+            await self._follow(session.settle)
+
+    def _apply(self, event: Event) -> None:
+        from engine.trace import Finished, Fused, LegFinished, RerankProgress, StageFinished, StageStarted
+
+        match event:
+            case StageStarted(name, at_ms):
+                self.under_way[name] = at_ms
+                self._screen.paint_stages()
+            case StageFinished(report) | LegFinished(report):
+                self.under_way.pop(report.name, None)
+                self._screen.paint_stages()
+            case Fused():
+                self._screen.answered(first=True)
+            case RerankProgress(done, total):
+                self.progress = (done, total)
+                self._screen.answered()
+            case Finished():
+                self.progress = None
+                self._screen.answered()
+
+    # ---- texts
+
+    def texts(self, ids: list[str]) -> None:
+        """Fetch the texts of these rows that are not here yet."""
+        session = self.session
+        if session is None or session.search is None or session.trace is None:
+            return
+        wanted = [i for i in ids if i not in session.trace.documents]
+        if wanted:
+            self._work("texts", partial(self._fetch, session, wanted))
+
+    async def _fetch(self, session: Session, ids: list[str]) -> None:
+        try:
+            if session.search is not None:
+                await session.search.fetch(ids)
+        except Exception as error:
+            self._screen.tell_error(error)
+        self._screen.lists.refresh_rows()
+
+    def detail(self, document_id: str) -> None:
+        """Fetch text, matches and term scores of one document."""
+        if self.session is not None and self.session.search is not None and document_id:
+            self._work("details", partial(self._fetch_details, self.session, document_id))
+
+    async def _fetch_details(self, session: Session, document_id: str) -> None:
+        generation = session.generation
+        try:
+            details = await session.details(document_id)
+        except Exception as error:
+            self._screen.tell_error(error)
+            return
+        if generation == session.generation:
+            self.details[document_id] = details
+            self._screen.paint_document()
+
+
+def newer_generation(pipeline: Pipeline) -> bool:
+    """Whether a writer has put a newer generation of the index in place; only stores that have some can say."""
+    look = getattr(pipeline.store, "newer_generation", None)
+    return look is not None and look() is not None

@@ -5,17 +5,23 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from console.commands.options import settings_options
 from console.exit_codes import ExitCode, describe, exit_code
 from console.text import clean
 from engine import __version__
+
+if TYPE_CHECKING:
+    from console.opening import Wanted
 
 COMMANDS = {
     "demo": "Open the console on the demo: Python's own documentation.",
@@ -79,19 +85,15 @@ class LazyGroup(click.Group):
     metavar="FILE",
     help="Append a detailed log to this file (secrets are masked).",
 )
-@click.option("-c", "--config", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Open the console with these settings.")
-@click.option("--index", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Open the console on this index.")
-@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Change one setting. Repeatable.")
+@settings_options()
 @click.option("--theme", default="", metavar="NAME", help="Theme of the console.")
 @click.pass_context
 def cli(
     context: click.Context,
     debug: bool,
     log: Path | None,
-    config: Path | None,
-    index: Path | None,
-    sets: tuple[str, ...],
     theme: str,
+    wanted: Wanted,
 ) -> None:
     """See why a document ranks where it ranks.
 
@@ -111,22 +113,28 @@ def cli(
         logs.start(log, logs.level_of(os.environ) if logs.VARIABLE in os.environ else "debug")
     if context.invoked_subcommand is None:
         from console.commands.demo import open_last
-        from console.opening import Wanted
 
-        open_last(Wanted(config, index, sets), theme)
-    elif config or index or sets or theme:
+        open_last(wanted, theme)
+    elif wanted.named or theme:
         raise click.UsageError(f"Give -c, --index, --set and --theme after `{context.invoked_subcommand}`.", context)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code. Whatever goes wrong is told on stderr, briefly."""
     door = Door()
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         code = cli.main(list(arguments), prog_name="rankscope", standalone_mode=False, obj=door)
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         return _end(error, door)
     return int(code or ExitCode.OK)
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    """Ctrl-C ends the program where it stands. asyncio's own handler would wait for the next ``await``, which a long
+    computation, or a read of standard input, does not come to."""
+    raise KeyboardInterrupt
 
 
 def _end(error: BaseException, door: Door) -> int:

@@ -25,33 +25,46 @@ class Headless:
     async def act(self, verb: str, words: Sequence[str]) -> None:
         """Do what a line says. Raises ``RankscopeError``."""
         session = self.session
-        match verb:
-            case "search":
+        match verb, words:
+            case "search", _:
                 await _drain(session.ask(" ".join(words)))
-            case "set":
-                path, text = words[0], " ".join(words[1:])
-                session.turn(path, knobs.get(knobs.replace_text(session.settings, path, text), path))
-            case "preset":
-                session.preset(words[0])
-            case "undo":
-                if not session.can_undo:
-                    raise UsageError("there is nothing to undo")
+            case "again", _:
+                _needs(bool(session.query), "there is no query yet")
+                await _drain(session.ask(session.query))
+            case "score", _:
+                _needs(session.search is not None, "there is no query yet")
+                await _drain(session.settle())
+            case "set", (path, *value):
+                session.turn(path, knobs.get(knobs.replace_text(session.settings, path, " ".join(value)), path))
+            case "rerank", _:
+                _needs(words[0] in ("on", "off") if words else True, "the reranker is on or off")
+                session.turn("rerank.enabled", words[0] == "on" if words else not session.settings.rerank.enabled)
+            case "preset", (name,):
+                session.preset(name)
+            case "revert", _:
+                session.revert()
+            case "undo", _:
+                _needs(session.can_undo, "there is nothing to undo")
                 session.undo()
-            case "redo":
-                if not session.can_redo:
-                    raise UsageError("there is nothing to redo")
+            case "redo", _:
+                _needs(session.can_redo, "there is nothing to redo")
                 session.redo()
-            case "pin":
-                session.pinned = words[0]
-            case "unpin":
-                session.pinned = ""
-            case "save":
+            case "save", _:
                 session.save(Path(words[0]) if words else None)
+            case "pin", (document,):
+                session.pinned = document
+            case "unpin", _:
+                session.pinned = ""
             case _:
-                raise UsageError(f"`{verb}` needs the screen", hint="run the script with --ui")
+                raise UsageError(f"`{' '.join((verb, *words))}` needs the screen", hint="run the script with --ui")
         session.rest()
         if session.search is not None and session.unsettled:
             await _drain(session.settle())
+
+
+def _needs(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise UsageError(otherwise)
 
 
 async def _drain(events: AsyncIterator[Event]) -> None:

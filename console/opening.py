@@ -32,6 +32,11 @@ class Wanted:
     filters: tuple[str, ...] = ()
     no_cache: bool = False
 
+    @property
+    def named(self) -> bool:
+        """Whether anything was said."""
+        return self != Wanted()
+
 
 def load_settings(wanted: Wanted, places: Locations | None = None) -> Loaded:
     """The settings of one command, from every layer. Raises ``SettingsError`` and ``UsageError``."""

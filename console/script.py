@@ -5,7 +5,7 @@
     expect rank time.sleep <= 3
 
 A script is parsed and checked whole before its first line runs. What a line does is up to the *stage* that it runs on:
-a session without a screen (``console.headless``) or the real application (``console.stage``).
+a session without a screen (``console.headless``) or the real application (``console.screened``).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from console.actions import ACTIONS, Action
 from console.expectations import Expectation, Verdict, expectation
 from engine.errors import ExpectationError, RankscopeError, UsageError
 from engine.trace import Trace
@@ -22,30 +23,33 @@ from engine.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One word of the language. ``words`` are the least and the most that may follow it, None for any number;
-    ``screen`` says that it needs the real application."""
+    """One word of the language. ``words`` are the least and the most that may follow it, None for any number."""
 
     usage: str
     help: str
     words: tuple[int, int | None]
-    screen: bool = False
+
+    @classmethod
+    def of(cls, action: Action) -> Verb:
+        """The console's action as a line: ``NAME`` has to follow, ``[NAME]`` may, TEXT and VALUE are any words."""
+        arguments = action.arguments.split()
+        least = sum(not argument.startswith("[") for argument in arguments)
+        endless = bool({"TEXT", "VALUE"} & set(arguments))
+        return cls(
+            f"{action.name} {action.arguments}".strip(), action.help, (least, None if endless else len(arguments))
+        )
 
 
-VERBS: Mapping[str, Verb] = {
-    "search": Verb("search TEXT…", "ask a query and wait for its answer", (1, None)),
-    "set": Verb("set NAME VALUE", "turn a knob, then ask what that makes necessary", (2, None)),
-    "preset": Verb("preset NAME", "put a preset's values in place", (1, 1)),
-    "undo": Verb("undo", "back to the try before", (0, 0)),
-    "redo": Verb("redo", "forward to the try that was undone", (0, 0)),
-    "pin": Verb("pin ID", "follow a document through every stage", (1, 1)),
-    "unpin": Verb("unpin", "follow none", (0, 0)),
-    "save": Verb("save [FILE]", "save the settings to their file, or to another", (0, 1)),
-    "expect": Verb("expect SUBJECT …", "hold the latest search against an expectation", (1, None)),
-    "press": Verb("press KEY…", "press keys, named as in the key help: down, ctrl+r, slash", (1, None), True),
-    "type": Verb("type TEXT…", "type a text into what has the focus", (1, None), True),
-    "action": Verb("action NAME [WORD…]", "run any action of the console by its name", (1, None), True),
-    "screenshot": Verb("screenshot FILE.svg", "write the screen as it is now", (1, 1), True),
+OWN: Mapping[str, Verb] = {
+    "expect": Verb("expect SUBJECT …", "Holds the latest search against an expectation.", (1, None)),
+    "press": Verb("press KEY…", "Presses keys, named as in the key map: down, ctrl+r, slash.", (1, None)),
+    "type": Verb("type TEXT…", "Types a text into what has the focus.", (1, None)),
 }
+VERBS: Mapping[str, Verb] = {**OWN, **{action.name: Verb.of(action) for action in ACTIONS}}
+HEADLESS = frozenset(
+    ("expect", "search", "again", "score", "set", "rerank", "preset", "revert", "undo", "redo", "save", "pin", "unpin")
+)
+"""What needs no screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,11 @@ class Line:
     @property
     def text(self) -> str:
         return " ".join((self.verb, *self.words))
+
+    @property
+    def expected(self) -> str:
+        """What an expectation states, without the verb."""
+        return " ".join(self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,7 @@ def _line(where: str, name: str, words: tuple[str, ...], screen: bool) -> Line:
     least, most = verb.words
     if len(words) < least or (most is not None and len(words) > most):
         raise UsageError(f"`{' '.join((name, *words))}` is not of the form `{verb.usage}`")
-    if verb.screen and not screen:
+    if not screen and name not in HEADLESS:
         raise UsageError(f"`{name}` needs the screen", hint="run the script with --ui")
     return Line(where, name, words, expectation(words) if name == "expect" else None)
 
@@ -163,6 +172,8 @@ async def _play_line(line: Line, stage: Stage) -> Step:
             await stage.act(line.verb, line.words)
         except RankscopeError as error:
             return Step(line, error=error)
+        except OSError as error:
+            return Step(line, error=UsageError(f"{error.filename}: {error.strerror}"))
         return Step(line)
     if stage.trace is None:
         return Step(line, error=UsageError("nothing was searched yet", hint="begin with `search TEXT`"))
@@ -174,6 +185,7 @@ def failure(steps: Sequence[Step]) -> RankscopeError | None:
     where an expectation was not met, else None."""
     for step in steps:
         if step.error is not None:
+            step.error.message = f"{step.line.where}: {step.error.message}"
             return step.error
     unmet = sum(not step.ok for step in steps)
     met = sum(step.verdict is not None and step.ok for step in steps)

@@ -31,5 +31,4 @@ def open_last(wanted: Wanted, theme: str) -> None:
     """The console on what was named, else as it was opened last, else on the demo."""
     from console.starting import build_demo, last, open_console
 
-    named = wanted.config or wanted.index or wanted.sets
-    open_console(wanted if named else last() or build_demo(), theme=theme)
+    open_console(wanted if wanted.named else last() or build_demo(), theme=theme)

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
 
-import regex  # type: ignore[import-untyped]
+import regex
 
 from engine.analysis.base import Token
 from engine.analysis.word_break import lower, lower_words, spans

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator
 
-import regex  # type: ignore[import-untyped]
+import regex
 
 MAX_UNITS = 255
 """Lucene's limit of a token's length, in UTF-16 code units."""

@@ -104,15 +104,15 @@ def _wrap_paragraph(text: str, width: int) -> list[tuple[int, int]]:
     for at, character in enumerate(text):
         cells = cell_len(character) if wide else 1
         if used + cells > width:
-            end = space if space > start else at
+            end = at if character == " " or space <= start else space
             lines.append((start, end))
-            start = end + 1 if space > start or character == " " else end
-            used = width_of(text[start:at])
-            space = -1
+            start = end + 1 if text[end] == " " else end
+            used, space = width_of(text[start:at]), -1
+        if at < start:
+            continue
         if character == " ":
             space = at
-        if at >= start:
-            used += cells
+        used += cells
     if start < len(text):
         lines.append((start, len(text)))
     return lines

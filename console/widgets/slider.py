@@ -136,7 +136,7 @@ class SliderShape:
     def of(cls, width: int, label: int) -> SliderShape:
         """The shape at that width; labels give way to the track when it is narrow."""
         value = 6
-        label = min(label, max(width * 2 // 5, 6))
+        label = max(min(label, width * 2 // 5, width - value - 8), 2)
         return cls(label, label + 3, max(width - label - value - 4, 4), value)
 
     def share(self, x: int) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from console.numbers import duration
-from engine.records import Outcome, StageReport, Status
+from engine.records import Document, Outcome, StageReport, Status
 from engine.trace import Trace
 
 OUTCOME_MARKS: Mapping[Status, tuple[str, str]] = {
@@ -82,10 +83,15 @@ def _rerank_view(trace: Trace) -> StatusView:
 def scored(trace: Trace) -> tuple[int, int]:
     """Of the first ``top_n`` as they stand now: how many have a rerank score, and how many could have one."""
     window = trace.ranking.fused_order[: trace.settings.rerank.top_n]
-    done = int((~np.isnan(trace.rerank.raw[window])).sum())
-    stage = trace.stage("rerank")
-    settled = stage is not None and stage.outcome.ok and stage.outcome.done == done
-    return done, stage.outcome.total if stage is not None and settled else len(window)
+    unscored = window[np.isnan(trace.rerank.raw[window])]
+    fields = re.findall(r"\{(\w+)\}", trace.settings.rerank.text)
+    blank = sum(_blank(trace.documents.get(trace.pool.ids[row]), fields) for row in unscored.tolist())
+    return len(window) - len(unscored), len(window) - blank
+
+
+def _blank(document: Document | None, fields: Sequence[str]) -> bool:
+    """Whether the document is known to have nothing in these fields: it is never sent to a reranker."""
+    return document is not None and not any(document.text_of(name).strip() for name in fields)
 
 
 def detail_of(trace: Trace) -> tuple[str, ...]:

@@ -27,15 +27,15 @@ FOLD_FROM, CONTEXT = 8, 2
 class DocumentPanel(Direct, ScrolledLines, can_focus=True):
     """Scrolls by keys and wheel; a new document begins at its top."""
 
-    DEFAULT_CSS = "DocumentPanel { width: 1fr; height: 1fr; scrollbar-size-vertical: 1; }"
+    DEFAULT_CSS = "DocumentPanel { width: 1fr; height: 1fr; overflow: hidden auto; scrollbar-size-vertical: 1; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_up", "Up", id="document-up"),
-        Binding("down,j", "scroll_down", "Down", id="document-down"),
-        Binding("pageup", "page_up", "Page up", id="document-page-up"),
-        Binding("pagedown,space", "page_down", "Page down", id="document-page-down"),
-        Binding("home", "scroll_home", "Top", id="document-top"),
-        Binding("end", "scroll_end", "End", id="document-end"),
+        Binding("up,k", "by(-1)", "Up", id="document-up"),
+        Binding("down,j", "by(1)", "Down", id="document-down"),
+        Binding("pageup", "by(-1, True)", "Page up", id="document-page-up"),
+        Binding("pagedown,space", "by(1, True)", "Page down", id="document-page-down"),
+        Binding("home,g", "edge(0)", "Top", id="document-top"),
+        Binding("end,G", "edge(1)", "End", id="document-end"),
         Binding("right_square_bracket", "next_match", "Next match", id="document-next-match"),
         Binding("enter", "unfold", "Whole text", id="document-unfold"),
     ]
@@ -55,8 +55,16 @@ class DocumentPanel(Direct, ScrolledLines, can_focus=True):
         before, self.view = self.view, view
         if before is None or view is None or before.id != view.id:
             self.unfolded = False
-            self.scroll_to(y=0, animate=False)
+            self.scroll_to(y=0, animate=False, immediate=True)
         self.repaint()
+
+    def action_by(self, step: int, pages: bool = False) -> None:
+        """Scrolls by lines or pages, at once."""
+        page = max(self.scrollable_content_region.height - 1, 1)
+        self.scroll_relative(y=step * (page if pages else 1), animate=False, immediate=True)
+
+    def action_edge(self, end: int) -> None:
+        self.scroll_to(y=self.max_scroll_y if end else 0, animate=False, immediate=True)
 
     def action_unfold(self) -> None:
         """Shows, or hides again, what stands before the best passage."""
@@ -69,7 +77,7 @@ class DocumentPanel(Direct, ScrolledLines, can_focus=True):
         here = int(self.scroll_offset.y)
         below = [y for y in matches if y > here + 2] or matches
         if below:
-            self.scroll_to(y=max(below[0] - 2, 0), animate=False)
+            self.scroll_to(y=max(below[0] - 2, 0), animate=False, immediate=True)
 
     def lines(self, width: int) -> Sequence[Strip]:
         if self.view is None:

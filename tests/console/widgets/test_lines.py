@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ def test_wrapping_keeps_every_character_but_the_spaces_at_breaks(text: str, widt
     assert all(width_of(line) <= width for line in lines)
     assert [c for c in "".join(lines) if not c.isspace()] == [c for c in text if not c.isspace()]
     spans = wrap(text, width)
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
 
 
 def test_wrapping_breaks_at_spaces_and_cuts_long_words() -> None:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from console.views_knobs import Layout, greyed, knob_rows
 from console.widgets.slider import KnobRow, SliderShape, share_of, stepped, typed, value_at, value_text
+from engine.records import ScoreKind
 from engine.settings import knobs
 from engine.settings.schema import FeatureSettings, Settings
 from engine.stores.base import StoreInfo
-from engine.records import ScoreKind
 
 SETTINGS = Settings(features={"pagerank": FeatureSettings(field="pagerank")})
 
@@ -110,7 +110,18 @@ def test_knobs_that_make_no_difference_say_why() -> None:
 
 def test_an_engine_that_fixes_bm25_greys_its_knobs_with_its_reason() -> None:
     info = StoreInfo(
-        "elasticsearch", "docs", 1, 1, ("text",), (), (), {}, "", 0, ScoreKind.COSINE, frozen_reason="set in the mapping"
+        "elasticsearch",
+        "docs",
+        1,
+        1,
+        ("text",),
+        (),
+        (),
+        {},
+        "",
+        0,
+        ScoreKind.COSINE,
+        frozen_reason="set in the mapping",
     )
     found = greyed(SETTINGS, info)
     assert found["legs.lexical.k1"] == found["legs.lexical.fields.title"] == "set in the mapping"

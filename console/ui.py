@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from console.launch import Launch
@@ -16,12 +16,12 @@ from console.screens.main import MainScreen
 from console.themes import load_themes
 
 
-class ConsoleApp(App[None]):
+class ConsoleApp(App[None], inherit_bindings=False):
     """Rankscope's console."""
 
     TITLE = "rankscope"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "say_how_to_leave", show=False, system=True)]
 
     def __init__(self, launch: Launch) -> None:
         super().__init__()
@@ -42,6 +42,10 @@ class ConsoleApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """None: our own table of actions has them."""
         return ()
+
+    def action_say_how_to_leave(self) -> None:
+        """Whoever presses ctrl+c wants out, and may lose nothing by it."""
+        self.main.tell("ctrl+q leaves")
 
     async def on_unmount(self) -> None:
         if self.main.session is not None:

@@ -113,10 +113,10 @@ def _no_hits(trace: Trace) -> EmptyView:
 
 
 def _unknown(trace: Trace) -> list[QueryTerm]:
-    """One entry per term that no field of the index holds."""
+    """One entry per term that no field of the index holds; of a field that has near terms, where one does."""
     found = {term.text for term in trace.analysis.terms if term.df}
-    unknown = {term.text: term for term in trace.analysis.terms if not term.source and term.text not in found}
-    return list(unknown.values())
+    unknown = [term for term in trace.analysis.terms if not term.source and term.text not in found]
+    return list({term.text: term for term in sorted(unknown, key=lambda term: bool(term.nearest))}.values())
 
 
 def _narrowing(trace: Trace, suggestions: list[Suggestion]) -> list[tuple[str, str]]:

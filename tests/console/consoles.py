@@ -82,7 +82,7 @@ async def answered(app: ConsoleApp, pilot: Pilot[None]) -> None:
     """Wait until a query has its whole answer on the screen."""
     session = app.main.session
     assert session is not None
-    await until(pilot, lambda: session.trace is not None and not app.main.busy)
+    await until(pilot, lambda: session.trace is not None and not app.main.asking.busy)
     await pilot.pause()
 
 

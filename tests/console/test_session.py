@@ -149,7 +149,7 @@ async def test_a_refused_value_changes_nothing(session: Session) -> None:
 
 async def test_settings_that_cannot_rank_are_refused_before_they_are_a_try(session: Session) -> None:
     await drained(session.ask(QUERY))
-    with pytest.raises(SettingsError, match="theoretical-min-max"):
+    with pytest.raises(SettingsError, match="max needs scores"):
         session.turn("fusion.normalizer", "max")  # a cosine may be negative
     assert session.settings == Settings()
     assert not session.can_undo

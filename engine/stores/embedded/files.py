@@ -50,6 +50,14 @@ def crc_of(path: Path) -> int:
     return crc
 
 
+def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """The ``.npy`` header of an array in C order."""
+    header = io.BytesIO()
+    described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.getvalue()
+
+
 class ArrayFile:
     """A one- or two-dimensional ``.npy`` file of known shape, appended to in pieces of rows.
 
@@ -59,13 +67,9 @@ class ArrayFile:
     def __init__(self, path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> None:
         self._dtype = np.dtype(dtype)
         self._missing = int(np.prod(shape, dtype=np.int64))
-        header = io.BytesIO()
-        np.lib.format.write_array_header_1_0(
-            header, {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
-        )
         self._file = path.open("wb")
         self.size = self.crc = 0
-        self._write(header.getbuffer())
+        self._write(memoryview(_header(self._dtype, shape)))
 
     def _write(self, data: memoryview) -> None:
         self._file.write(data)
@@ -143,16 +147,24 @@ class FolderReader:
                 raise damaged(path, f"has {size} bytes instead of {entry.size}")
         self._entries = entries
 
-    def array(self, name: str, dtype: npt.DTypeLike, length: int = -1) -> AnyArray:
-        """The memory-mapped array ``name``; an empty one is not mapped. Checks type and first dimension."""
-        path = self.folder / name
+    def array(self, name: str, dtype: npt.DTypeLike, length: int = -1, width: int = 0) -> AnyArray:
+        """The memory-mapped array ``name``, of shape [length] or [length, width]; −1 takes what is there.
+
+        The header must be, byte for byte, the one that was written: nothing of the file is parsed or trusted.
+        """
+        path, kind = self.folder / name, np.dtype(dtype)
         try:
-            array: AnyArray = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError, SyntaxError, TypeError) as error:
-            raise damaged(path, "is not a readable array") from error
-        if array.dtype != np.dtype(dtype) or (length >= 0 and array.shape[0] != length):
-            raise damaged(path, f"holds {array.dtype}{array.shape} instead of what the index says")
-        return np.asarray(array)
+            with path.open("rb") as file:
+                head = file.read(10)
+                start = 10 + int.from_bytes(head[8:], "little")
+                head += file.read(start - 10)
+            count = (self._entries[name].size - start) // (kind.itemsize * max(1, width))
+            shape = (count, width) if width else (count,)
+            if head != _header(kind, shape) or length not in (-1, count):
+                raise damaged(path, f"is not the array of {kind} that the index says")
+            return np.asarray(np.memmap(path, kind, "r", start, shape)) if count else np.zeros(shape, kind)
+        except (OSError, ValueError) as error:
+            raise damaged(path, f"cannot be read ({error})") from error
 
     def verify(self) -> None:
         """Reads every file and compares its CRC-32. Raises ``IndexDamagedError`` for the first that differs."""
@@ -172,6 +184,7 @@ class Strings:
     """An immutable list of byte strings over two arrays; nothing is decoded until asked for."""
 
     def __init__(self, blob: AnyArray, offsets: AnyArray) -> None:
+        self._bytes = blob
         self._blob = blob.data
         self._offsets = offsets
 
@@ -183,9 +196,17 @@ class Strings:
 
     def take(self, rows: npt.NDArray[np.integer[Any]]) -> list[str]:
         """The strings at ``rows``, decoded."""
-        starts, ends = self._offsets[rows].tolist(), self._offsets[rows + 1].tolist()
-        blob = self._blob
-        return [str(blob[a:b], "utf-8") for a, b in zip(starts, ends, strict=True)]
+        starts = self._offsets[rows]
+        lengths = self._offsets[rows + 1] - starts
+        ends = np.cumsum(lengths)
+        # all bytes gathered and decoded at once: three times faster than one string at a time
+        places = np.arange(int(lengths.sum())) + np.repeat(starts - ends + lengths, lengths)
+        data = self._bytes[places].tobytes()
+        bounds = zip((ends - lengths).tolist(), ends.tolist(), strict=True)
+        if data.isascii():
+            text = data.decode("ascii")
+            return [text[a:b] for a, b in bounds]
+        return [data[a:b].decode() for a, b in bounds]
 
     def all(self) -> list[str]:
         """Every string, decoded."""

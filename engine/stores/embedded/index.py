@@ -45,7 +45,7 @@ class EmbeddedIndex:
         self.columns: dict[str, Column] = open_columns(folder, manifest.columns, count)
         self.vectors: npt.NDArray[np.float32] | None = None
         if spec.embedding:
-            self.vectors = folder.array("vectors.npy", np.float32, count)
+            self.vectors = folder.array("vectors.npy", np.float32, count, spec.embedding.dimension)
         self._files = folder
         self._decode = msgspec.json.Decoder(dict[str, FieldValue]).decode
         self._lock = threading.Lock()
@@ -116,7 +116,11 @@ class EmbeddedIndex:
 
 def _open_documents(path: Path) -> sqlite3.Connection:
     # immutable: a generation's file never changes, so sqlite needs no lock and may outlive the file's name
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+    address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    try:
+        db = sqlite3.connect(address, uri=True, check_same_thread=False)
+    except sqlite3.DatabaseError as error:
+        raise IndexDamagedError(f"{path} cannot be opened.") from error
     try:
         db.execute("SELECT row FROM documents LIMIT 1").fetchone()
     except sqlite3.DatabaseError as error:

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours: one blocked float32 product finds the candidates, float64 gives their scores.
+"""Exact nearest neighbours: one float32 product finds the candidates, float64 gives their scores.
 
 A float32 product's last bits depend on how the rows were blocked, so equal vectors could come out unequal. Every row
 within the product's rounding error of the k-th is therefore scored again in float64, row by row: scores and ties are
@@ -16,7 +16,7 @@ from engine.records import BoolArray, FloatArray, IntArray
 from engine.stores.embedded.topk import top_k
 
 _BLOCK_BYTES = 16 << 20
-"""Of the matrix per product: the pages that are read stay in the cache until they are used."""
+"""Of rows copied out of the matrix at a time."""
 
 _SPARSE = 4
 """Below one row in four a filter's rows are gathered instead of multiplying all."""
@@ -74,27 +74,26 @@ class VectorSpace:
         best = top_k(exact, k, above=-np.inf)
         return candidates[best], exact[best], total
 
-    def _products(self, query: Vectors, mask: BoolArray | None) -> tuple[IntArray | None, FloatArray, int]:
+    def _products(self, query: Vectors, mask: BoolArray | None) -> tuple[IntArray | None, Vectors, int]:
         """(rows or None for all, float32 products with NaN for what cannot come, how many can come)."""
         rows = np.flatnonzero(mask) if mask is not None else None
         if rows is not None and rows.size * _SPARSE < self.matrix.shape[0]:
-            products = self._blocks(query, rows)
+            products = self._gathered(query, rows)
             return rows, products, int(np.count_nonzero(~np.isnan(products)))
-        products = self._blocks(query, None)
+        # the mapped matrix is read in place: one pass, nothing copied
+        products = self.matrix @ query
         if mask is not None:
             products[~mask] = np.nan
             return None, products, int(np.count_nonzero(~np.isnan(products)))
         return None, products, self.present
 
-    def _blocks(self, query: Vectors, rows: IntArray | None) -> FloatArray:
-        size = self.matrix.shape[0] if rows is None else rows.size
+    def _gathered(self, query: Vectors, rows: IntArray) -> Vectors:
+        """float32[len(rows)] products, the rows copied block by block."""
         step = max(1, _BLOCK_BYTES // (4 * max(1, query.size)))
-        products = np.empty(size, dtype=np.float32)
-        for at in range(0, size, step):
-            part = slice(at, min(size, at + step))
-            block = self.matrix[part] if rows is None else self.matrix[rows[part]]
-            np.dot(block, query, out=products[part])
-        return products  # type: ignore[return-value]  # float32: a bound, never a reported score
+        products = np.empty(rows.size, dtype=np.float32)
+        for at in range(0, rows.size, step):
+            np.dot(self.matrix[rows[at : at + step]], query, out=products[at : at + step])
+        return products
 
     def _rounding(self, query: FloatArray) -> float:
         """How far a float32 product can lie from the exact one: (d + 2) roundings of at most |q| · |x|."""

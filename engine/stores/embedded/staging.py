@@ -32,7 +32,7 @@ class Staging:
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.path = folder / STAGING
         if not self._continues(fingerprint):
-            remove(folder)
+            remove_staging(folder)
         fresh = not self.path.exists()
         self._db = _connect(self.path)
         if fresh:
@@ -111,7 +111,7 @@ class Staging:
         self._db.close()
 
 
-def remove(folder: Path) -> None:
+def remove_staging(folder: Path) -> None:
     """Deletes the staging database, journals first: what is left after a kill is still a whole database or none."""
     for suffix in ("-shm", "-wal", ""):
         (folder / (STAGING + suffix)).unlink(missing_ok=True)

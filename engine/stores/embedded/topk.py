@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from engine.records import FloatArray, IntArray
+import numpy as np
+import numpy.typing as npt
+
+from engine.records import IntArray
+
+Scores = npt.NDArray[np.floating[Any]]
 
 _SAMPLE_STEP = 16
 """A sixteenth of the scores gives a first lower bound; the exact selection then looks at few."""
 
 
-def top_k(scores: FloatArray, k: int, *, above: float = 0.0) -> IntArray:
+def top_k(scores: Scores, k: int, *, above: float = 0.0) -> IntArray:
     """int64[≤ k]: the rows with the highest scores greater than ``above``, by (−score, row). NaN never counts."""
     if k <= 0 or not scores.size:
         return np.zeros(0, dtype=np.int64)
@@ -27,7 +32,7 @@ def top_k(scores: FloatArray, k: int, *, above: float = 0.0) -> IntArray:
     return rows[np.argsort(-values, kind="stable")]
 
 
-def _candidates(scores: FloatArray, k: int, above: float) -> IntArray:
+def _candidates(scores: Scores, k: int, above: float) -> IntArray:
     """Ascending rows that hold the k best for certain: all those at or above a bound that at least k reach."""
     size = scores.shape[0]
     if size > 4 * _SAMPLE_STEP * k or size > 50_000:

@@ -21,7 +21,6 @@ from engine.analysis import analyzers as registry
 from engine.analysis.base import Analyzer
 from engine.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError, StoreError
 from engine.records import Document
-from engine.stores.embedded import staging
 from engine.stores.embedded.builder import Builder, Progress
 from engine.stores.embedded.files import fsync_folder
 from engine.stores.embedded.index import EmbeddedIndex
@@ -29,6 +28,7 @@ from engine.stores.embedded.lock import FileLock
 from engine.stores.embedded.schema import (
     LOCK,
     MANIFEST,
+    STAGING,
     IndexSpec,
     foreign_files,
     generation_folder,
@@ -36,6 +36,7 @@ from engine.stores.embedded.schema import (
     read_manifest,
     write_manifest,
 )
+from engine.stores.embedded.staging import Staging, remove_staging
 
 Vectors = npt.NDArray[np.float32]
 
@@ -73,7 +74,9 @@ class IndexWriter:
             self._base = None if fresh else _existing(self.path, spec)
             self._clean_up()
             self._fingerprint = self._staging_key(fresh, fingerprint)
-            self._staging = staging.Staging(self.path, self._fingerprint)
+            self._staging: Staging | None = None
+            if (self.path / STAGING).exists():
+                self._stage()
         except BaseException:
             self._release()
             raise
@@ -81,16 +84,22 @@ class IndexWriter:
     @property
     def staged(self) -> int:
         """Source documents that an unfinished build of the same source took in already: to be skipped."""
-        return self._staging.taken
+        return self._staging.taken if self._staging else 0
 
     @property
     def replaced(self) -> int:
         """Documents of this build that took the place of an earlier one of the same id within it."""
-        return self._staging.replaced
+        return self._staging.replaced if self._staging else 0
 
     def __len__(self) -> int:
         """Documents staged and not yet committed."""
-        return len(self._staging)
+        return len(self._staging) if self._staging else 0
+
+    def _stage(self) -> Staging:
+        """The staging database, opened or begun when it is first needed."""
+        if self._staging is None:
+            self._staging = Staging(self.path, self._fingerprint)
+        return self._staging
 
     def add(self, documents: Sequence[Document], vectors: Vectors | None = None) -> None:
         """Takes in a batch, durably and as a whole; a document of the same id is replaced, the last wins.
@@ -99,47 +108,44 @@ class IndexWriter:
         document stands where the new one came. Raises ``SourceError`` for a document that cannot be stored.
         """
         self._check_vectors(len(documents), vectors)
-        self._staging.add(documents, vectors)
+        self._stage().add(documents, vectors)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Removes documents, committed or staged; unknown ids are no error."""
-        self._staging.delete(ids)
+        self._stage().delete(ids)
 
     def commit(self, progress: Progress = lambda done, total: None) -> int:
         """Makes everything staged the current generation and returns its number; unchanged, if nothing is staged."""
-        if self._base and self._staging.empty:
+        staged = self._stage()
+        if self._base and staged.empty:
             return self._base.generation
         number = self._next_number()
         folder = self.path / (generation_folder(number) + ".tmp")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        manifest = Builder(folder, self.spec, self._analyzers, self._base, self._staging).build(number, progress)
+        manifest = Builder(folder, self.spec, self._analyzers, self._base, staged).build(number, progress)
         fsync_folder(folder)
         os.replace(folder, self.path / manifest.folder)
         fsync_folder(self.path)
         write_manifest(self.path, manifest)
-        self._staging.close()
-        staging.remove(self.path)
+        self._drop_staging()
         if self._base:
             self._base.close()
         self._base = EmbeddedIndex.open(self.path)
         self._clean_up()
         self._fingerprint = self._staging_key(False, "")
-        self._staging = staging.Staging(self.path, self._fingerprint)
         return number
 
     def discard(self) -> None:
         """Forgets what is staged."""
-        self._staging.close()
-        staging.remove(self.path)
-        self._staging = staging.Staging(self.path, self._fingerprint)
+        self._drop_staging()
 
     def close(self) -> None:
         """Ends writing; an empty staging database is removed."""
-        empty = self._staging.empty
-        self._staging.close()
-        if empty:
-            staging.remove(self.path)
+        if self._staging and self._staging.empty:
+            self._drop_staging()
+        elif self._staging:
+            self._staging.close()
         self._release()
 
     def __enter__(self) -> IndexWriter:
@@ -147,6 +153,12 @@ class IndexWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+    def _drop_staging(self) -> None:
+        if self._staging:
+            self._staging.close()
+        remove_staging(self.path)
+        self._staging = None
 
     def _release(self) -> None:
         if self._base:

@@ -123,7 +123,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("timings", ("t",), "Lists", "show every timing", "The waterfall with a line per stage, or one line."),
     Action("status", (), "Lists", "say what ran", "Every stage with its outcome."),
     Action("set", (), "Weights", "set a knob", "Any setting by its dotted name.", "NAME VALUE", _open),
-    Action("rerank", ("r",), "Weights", "switch the reranker", "Reranker on or off; its scores are kept.", when=_open),
+    Action("rerank", ("r",), "Weights", "switch the reranker", "On or off; its scores are kept.", "[on|off]", _open),
     Action("presets", ("P",), "Weights", "choose a preset", "Weights and fusion of other engines.", when=_open),
     Action("preset", (), "Weights", "apply a preset", "Puts a preset's values in place.", "NAME", _open),
     Action("revert", ("U",), "Weights", "go back to the file", "All knobs as they are saved, as one try.", when=_dirty),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -22,6 +21,10 @@ from engine import __version__
 
 if TYPE_CHECKING:
     from console.opening import Wanted
+
+NAME = "rankscope"
+COMPLETION = "_RANKSCOPE_COMPLETE"
+"""Set by the shell's completion script: what click then answers is no command of ours."""
 
 COMMANDS = {
     "demo": "Open the console on the demo: Python's own documentation.",
@@ -122,19 +125,17 @@ def cli(
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code. Whatever goes wrong is told on stderr, briefly."""
     door = Door()
-    signal.signal(signal.SIGINT, _interrupt)
     try:
-        code = cli.main(list(arguments), prog_name="rankscope", standalone_mode=False, obj=door)
+        if COMPLETION in os.environ:
+            cli.main(list(arguments), prog_name=NAME)
+        with cli.make_context(NAME, list(arguments), obj=door) as context:
+            code = cli.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except (Exception, KeyboardInterrupt) as error:
         return _end(error, door)
     return int(code or ExitCode.OK)
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    """Ctrl-C ends the program where it stands. asyncio's own handler would wait for the next ``await``, which a long
-    computation, or a read of standard input, does not come to."""
-    raise KeyboardInterrupt
 
 
 def _end(error: BaseException, door: Door) -> int:

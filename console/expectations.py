@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from console.views_status import scored
 from engine.errors import UsageError
-from engine.records import DropRule, Status
+from engine.records import DropRule
 from engine.trace import Trace
 
 OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -166,11 +167,10 @@ def outcome(trace: Trace) -> str:
     answered."""
     if trace.failed_legs and not trace.totals:
         return "failed"
-    stage = trace.stage("rerank")
-    if stage is None or stage.outcome.status is Status.SKIPPED:
+    done, total = scored(trace)
+    if not trace.settings.rerank.enabled or not done:
         return "fused"
-    words = {Status.OK: "reranked", Status.PARTIAL: "partly-reranked"}
-    return words.get(stage.outcome.status, "fused")
+    return "reranked" if done >= total else "partly-reranked"
 
 
 def _outcome(trace: Trace, first: str, status: str = "") -> Verdict:

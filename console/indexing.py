@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +90,7 @@ def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: I
             embedder = embedders.make(index.embedding.name, executor) if index.embedding else None
         else:
             index = index_spec(loaded.settings, source.schema, loaded.explicit, embedder, source_words)
-        with Bar() as bar:
+        with Bar() as bar, stopped_at_once():
 
             def problem(found: Problem) -> None:
                 counts[found.kind] += 1
@@ -173,3 +175,18 @@ def _source_words(spec: str, wish: IndexWish) -> str:
     """How the rebuild command names the source: a path as an absolute one, so that it works from anywhere."""
     path = Path(spec).expanduser()
     return str(path.resolve()) if path.exists() and not wish.reader.startswith("python") else spec
+
+
+@contextmanager
+def stopped_at_once() -> Iterator[None]:
+    """Ctrl-C raises ``KeyboardInterrupt`` where the program stands: asyncio's own handler would wait for the next
+    ``await``, and a commit has none. What is staged stays, so nothing is lost."""
+
+    def stop(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

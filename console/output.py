@@ -84,7 +84,7 @@ def table(report: Report) -> str:
     results = report["results"]
     if not results:
         return "no results\n"
-    legs = list(results[0]["legs"])
+    legs = [name for name, leg in results[0]["legs"].items() if leg["weight"]]  # the others took no part
     features = list(results[0]["features"])
     numeric = ["rank", "score", "fused", *legs, *features, "rerank"]
     header = ["rank", "Δ", "id", "score", "fused", *legs, *features, "rerank", "title"]
@@ -99,7 +99,7 @@ def _row(result: Report, legs: Sequence[str], features: Sequence[str]) -> list[s
         result["id"],
         number(result["score"]),
         number(result["fused_score"]),
-        *(number(result["legs"][leg]["contribution"] if result["legs"].get(leg) else None) for leg in legs),
+        *(number(result["legs"][leg]["contribution"]) for leg in legs),
         *(number(result["features"][feature]) for feature in features),
         number(rerank["score"] if rerank else None),
         fit(result["title"], TITLE_COLUMNS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,27 +90,29 @@ def search_many(spec: str, wanted: Wanted, wish: Wish, *, syntax: bool) -> None:
     total = None if isinstance(items, Iterator) else len(items)
     tally, start = Tally(), time.perf_counter()
 
-    async def run() -> None:
-        async with open_index(loaded, no_cache=wanted.no_cache) as pipeline:
-            with Bar() as bar, optional_run(wish.run) as write_run, printing(wish.stdout) as show:
-                for number, item in enumerate(items):
-                    bar.at("search", number, total)
-                    if isinstance(item, Problem):
-                        tally.left_out += 1
-                        bar.note(str(item))
-                        continue
-                    search = pipeline.begin(readable(item.text), syntax=syntax)
-                    trace = await search.finish(loaded.settings)
-                    if not tally.count(item, trace, bar.note):
-                        continue
-                    if write_run or wish.stdout is Format.TREC:
-                        lines = deep_lines(search, loaded.settings, item.id, wish.depth)
-                        (write_run or emit_lines)(lines)
-                    show(item, trace)
-                if tally.failed and tally.failed == tally.queries:
-                    raise StoreError("no query was answered", hint="the notes above say why")
-
-    asyncio.run(run())
+    with ExitStack() as stack:
+        # a loop run once per query: while a line of standard input is awaited, Ctrl-C ends the program at once
+        runner = stack.enter_context(asyncio.Runner())
+        pipeline = open_index(loaded, no_cache=wanted.no_cache)
+        stack.callback(lambda: runner.run(pipeline.close()))
+        bar = stack.enter_context(Bar())
+        write_run = stack.enter_context(optional_run(wish.run))
+        show = stack.enter_context(printing(wish.stdout))
+        for number, item in enumerate(items):
+            bar.at("search", number, total)
+            if isinstance(item, Problem):
+                tally.left_out += 1
+                bar.note(str(item))
+                continue
+            search = pipeline.begin(readable(item.text), syntax=syntax)
+            trace = runner.run(search.finish(loaded.settings))
+            if not tally.count(item, trace, bar.note):
+                continue
+            if write_run or wish.stdout is Format.TREC:
+                (write_run or emit_lines)(deep_lines(search, loaded.settings, item.id, wish.depth))
+            show(item, trace)
+        if tally.failed and tally.failed == tally.queries:
+            raise StoreError("no query was answered", hint="the notes above say why")
     note(tally.text(time.perf_counter() - start) + (f"; run written to {wish.run}" if wish.run else ""))
 
 

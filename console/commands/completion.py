@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from console.cli import cli
+from console.cli import COMPLETION, NAME, cli
 from console.output import emit
 from engine.errors import UsageError
 
@@ -25,4 +25,4 @@ def command(shell: str) -> None:
     kind = get_completion_class(shell)
     if kind is None:
         raise UsageError(f"there is no completion for {shell}", hint=f"there is for {', '.join(SHELLS)}")
-    emit(kind(cli, {}, "rankscope", "_RANKSCOPE_COMPLETE").source().encode())
+    emit(kind(cli, {}, NAME, COMPLETION).source().encode())

@@ -77,7 +77,10 @@ def report(name: str, peer: str, rounds: list[tuple[list[float], list[float]]]) 
     theirs = statistics.median(statistics.median(b) for _, b in rounds)
     mean = statistics.median(sum(a) / sum(b) for a, b in rounds)
     p95 = statistics.median(float(np.percentile(a, 95)) for a, _ in rounds)
-    print(f"{name}: {ours:.2f} ms p50, {p95:.2f} p95; {peer} {theirs:.2f} ms p50; ratio of medians {ours / theirs:.2f}, of sums {mean:.2f}")
+    print(
+        f"{name}: {ours:.2f} ms p50, {p95:.2f} p95; {peer} {theirs:.2f} ms p50; "
+        f"ratio of medians {ours / theirs:.2f}, of sums {mean:.2f}"
+    )
 
 
 def main(count: int = 100_000, dimension: int = 384) -> None:
@@ -85,9 +88,7 @@ def main(count: int = 100_000, dimension: int = 384) -> None:
     documents = corpus(rng, count)
     vectors = rng.standard_normal((count, dimension)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    spec = IndexSpec(
-        {"title": "standard", "text": "standard"}, EmbeddingSpec("random", dimension)
-    )
+    spec = IndexSpec({"title": "standard", "text": "standard"}, EmbeddingSpec("random", dimension))
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         with IndexWriter(Path(folder) / "index", spec) as writer:
@@ -110,12 +111,10 @@ def lexical(rng: np.random.Generator, searcher: Searcher, peer: tantivy.Index) -
     tantivy_searcher = peer.searcher()
     texts = [" ".join(words(rng, rng.integers(3, 6))) for _ in range(QUERIES)]
     pairs = []
-    turned = []
-    for i, text in enumerate(texts):
+    for text in texts:
         request = LegRequest("lexical", leg, Query.plain(text))
         parsed = peer.parse_query(text, ["title", "text"])
         pairs.append((lambda r=request: searcher.search(r), lambda p=parsed: tantivy_searcher.search(p, K)))
-        turned.append((lambda r=request: searcher.search(r), lambda: None))
     interleaved(pairs)
     report("BM25 top-1000", "tantivy", [interleaved(pairs) for _ in range(ROUNDS)])
 

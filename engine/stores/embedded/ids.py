@@ -50,8 +50,14 @@ class IdTable:
         hashes = np.fromiter(map(zlib.crc32, encoded), dtype=np.uint32, count=len(encoded))
         starts = np.searchsorted(self._hashes, hashes, side="left")
         ends = np.searchsorted(self._hashes, hashes, side="right")
-        found = [self._among(name, a, b) for name, a, b in zip(encoded, starts.tolist(), ends.tolist(), strict=True)]
-        return np.array(found, dtype=np.int64)
+        rows = np.full(len(ids), -1, dtype=np.int64)
+        known = np.flatnonzero(ends > starts)
+        rows[known] = self._rows[starts[known]]
+        names = self.names.take(rows[known])
+        for at, name in zip(known.tolist(), names, strict=True):
+            if name != ids[at]:
+                rows[at] = self._among(encoded[at], int(starts[at]), int(ends[at]))
+        return rows
 
     def _among(self, name: bytes, start: int, end: int) -> int:
         for row in self._rows[start:end].tolist():

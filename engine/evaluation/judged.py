@@ -5,12 +5,16 @@ Judged once, ranked as often as one likes: the grades lie over the pool's rows, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.records import CandidatePool, FloatArray, IntArray, RerankScores
+
+NOTHING = -math.inf
+"""Stands among gains where a list has ended: neither judged nor unjudged, there is no document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,9 @@ class JudgedPool:
         return len(self.grades) > 0
 
     def in_order(self, rows: IntArray) -> FloatArray:
-        """The grades along orders of pool rows, int64[…, depth] → float64[…, depth]; row −1 (past a list's end) is
-        unjudged, as in ``engine.ranking.top_rows``."""
-        return np.where(rows < 0, np.nan, self.gains[rows]) if len(self.gains) else np.full(rows.shape, np.nan)
+        """The grades along orders of pool rows, int64[…, depth] → float64[…, depth]; row −1, past a list's end as in
+        ``engine.ranking.top_rows``, becomes ``NOTHING``."""
+        return np.append(self.gains, NOTHING)[rows]
 
 
 def judge(query_id: str, pool: CandidatePool, rerank: RerankScores | None, judgments: Mapping[str, int]) -> JudgedPool:

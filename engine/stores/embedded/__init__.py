@@ -2,5 +2,5 @@
 
 Reading, from the ground up: ``files`` (checked arrays) → ``postings``, ``columns``, ``ids`` → ``index`` (a generation)
 → ``plan``, ``bm25``, ``restrict``, ``knn``, ``topk`` → ``search`` (the legs), ``stored``, ``account`` → ``store``.
-Writing: ``staging`` (what was taken in) → ``inverter`` (segments) → ``merge`` → ``builder`` (a generation) → ``writer``.
+Writing: ``staging`` (what came in) → ``inverter`` (segments) → ``merge`` → ``builder`` (a generation) → ``writer``.
 """

@@ -20,7 +20,13 @@ Keymap = Mapping[str, tuple[str, ...]]
 """Binding id → keys."""
 
 WIDGET_KEYS = (
-    "list-up list-down list-page-up list-page-down list-first list-last query-older query-newer".split()  # noqa: SIM905
+    *("list-up", "list-down", "list-page-up", "list-page-down", "list-first", "list-last"),
+    *("query-older", "query-newer"),
+    *("knob-up", "knob-down", "knob-page-up", "knob-page-down", "knob-less", "knob-more", "knob-much-less"),
+    *("knob-much-more", "knob-least", "knob-greatest", "knob-next", "knob-type", "knob-reset", "knob-forget"),
+    *("document-up", "document-down", "document-page-up", "document-page-down", "document-top", "document-end"),
+    *("document-next-match", "document-unfold"),
+    *("suggestion-up", "suggestion-down", "suggestion-run"),
 )
 """Ids of the keys that belong to a widget and to no action."""
 

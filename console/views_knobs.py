@@ -16,7 +16,7 @@ from engine.settings.schema import LexicalLeg, Settings
 from engine.settings.table import MAX_TOP, Knob
 from engine.stores.base import StoreInfo
 
-GROUPS = ("Weights", "Fusion", "Lexical", "Dense", "Rerank", "Cut")
+GROUPS = ("Leg weights", "Fusion", "Lexical", "Dense", "Rerank", "Cut")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _groups(settings: Settings) -> Iterator[str]:
 
 def _group(settings: Settings, keys: Keys) -> str:
     if keys[0] in ("weights", "features"):
-        return "Weights"
+        return GROUPS[0]
     return (keys[1] if keys[0] == "legs" else keys[0]).capitalize()
 
 

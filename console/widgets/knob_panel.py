@@ -54,14 +54,15 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         Binding("shift+right,L", "turn(5)", "Five steps up", id="knob-much-more"),
         Binding("home", "end(0)", "Least value", id="knob-least"),
         Binding("end", "end(1)", "Greatest value", id="knob-greatest"),
-        Binding("space,enter", "enter", "Next choice, on or off, or the number typed", id="knob-next"),
+        Binding("space", "next", "Next choice, on or off", id="knob-next"),
+        Binding("enter,equals_sign", "enter", "Type a number; Enter once more sets it", id="knob-type"),
         Binding("backspace,delete", "reset", "Back to the saved value", id="knob-reset"),
         Binding("escape", "drop_typed", "Forget what was typed", id="knob-forget"),
     ]
 
     HELP = (
         "Every knob that acts at once: both lists move while it turns, and nothing is asked again. ◇ marks the saved "
-        "value, * a changed one; type a number and press Enter to set it. A grey knob makes no difference now: the "
+        "value, * a changed one; Enter takes a typed number. A grey knob makes no difference now: the "
         "lines below say why. With the mouse: click or drag a track, or turn the wheel over the chosen knob. The last "
         "weight above 0 stops at its least step, because some leg has to count."
     )
@@ -71,7 +72,7 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         self._layout_of_rows = Layout()
         self._cursor = ""
         self._top = 0
-        self._typed = ""
+        self._typed: str | None = None
         self._dragging = False
 
     # --- what it shows
@@ -94,14 +95,14 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
     def select(self, path: str) -> None:
         """Puts the cursor on that knob."""
         if self._layout_of_rows.line_of(path) >= 0:
-            self._cursor, self._typed = path, ""
+            self._cursor, self._typed = path, None
             self.repaint()
 
     @property
     def _room(self) -> int:
         """Lines for knobs, above the foot."""
         height = self.content_size.height
-        return max(height - min(FOOT, max(height // 4, 1)), 1)
+        return max(height - min(FOOT, max(height // 3, 1)), 1)
 
     def _shape(self) -> SliderShape:
         return SliderShape.of(self.content_size.width, LABEL)
@@ -120,7 +121,9 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         if isinstance(line, str):
             row = Row(width).add(f" {line} ", palette.heading)
             return row.add("─" * max(row.left - 1, 0), palette.rule).strip()
-        return paint(line, self._shape(), palette, width, cursor=line.path == self._cursor, focused=self.has_focus)
+        cursor = line.path == self._cursor
+        text = self._typed if cursor else None
+        return paint(line, self._shape(), palette, width, cursor=cursor, focused=self.has_focus, typed=text)
 
     def _foot(self, width: int, height: int) -> list[Strip]:
         """What the knob under the cursor is, and why it cannot be turned, under a rule that says what is hidden."""
@@ -164,18 +167,24 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
             values: Sequence[Value] = row.knob.choices or (False, True)
             self._post(row, values[-1 if share else 0])
 
+    def action_next(self) -> None:
+        if (row := self.row) is not None and row.kind != "slider":
+            self._post(row, stepped(row, 1))
+
     def action_enter(self) -> None:
-        if (row := self.row) is None:
-            return
-        if self._typed:
-            text, self._typed = self._typed, ""
+        """Begins a number, or sets the one that was typed; a choice goes on to the next."""
+        if (row := self.row) is None or row.kind != "slider":
+            self.action_next()
+        elif self._typed is None:
+            self._typed = ""
+            self.repaint()
+        else:
+            text, self._typed = self._typed, None
             try:
-                self._post(row, typed(row, text))
+                self._post(row, typed(row, text) if text else row.value)
             except ValueError:
                 self.notify(f"{text!r} is not a number", title=row.path, severity="error")
                 self.repaint()
-        elif row.kind != "slider":
-            self._post(row, stepped(row, 1))
 
     def action_reset(self) -> None:
         if self._typed:
@@ -185,16 +194,16 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
             self._post(row, row.saved)
 
     def action_drop_typed(self) -> None:
-        self._typed = ""
+        self._typed = None
         self.repaint()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Escape is ours only while a number is being typed."""
-        return bool(self._typed) if action == "drop_typed" else True
+        return self._typed is not None if action == "drop_typed" else True
 
     def on_key(self, event: events.Key) -> None:
-        row = self.row
-        if row is None or row.kind != "slider" or event.character is None:
+        """Digits are ours only while a number is being typed: otherwise they go to the panes."""
+        if self._typed is None or event.character is None:
             return
         if event.character in "0123456789.," or (event.character == "-" and not self._typed):
             event.stop()
@@ -202,10 +211,10 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
             self.repaint()
 
     def on_blur(self) -> None:
-        self._typed = ""
+        self._typed = None
 
     def _post(self, row: KnobRow, value: Value) -> None:
-        self._typed = ""
+        self._typed = None
         if row.reason:
             self.notify(row.reason, title=row.path, severity="warning")
         if value != row.value:
@@ -224,7 +233,7 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         row = self._at(event.y)
         if row is None or event.button != 1:
             return
-        self._cursor, self._typed = row.path, ""
+        self._cursor, self._typed = row.path, None
         shape = self._shape()
         if event.x < shape.begin - 1:
             self.repaint()
@@ -263,10 +272,10 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
             self.action_move(-direction)
 
 
-def about(row: KnobRow, text: str, palette: Palette, width: int) -> list[tuple[str, Style]]:
+def about(row: KnobRow, text: str | None, palette: Palette, width: int) -> list[tuple[str, Style]]:
     """The foot: what is being typed, else why the knob is grey, else what it does; then range and saved value."""
     lines: list[tuple[str, Style]] = []
-    if text:
+    if text is not None:
         lines.append((f"{row.label} = {text}▏  ⏎ sets it, esc forgets", palette.heading))
     elif row.reason:
         lines.extend((row.reason[a:b], palette.warning) for a, b in wrap(row.reason, width)[:2])

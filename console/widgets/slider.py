@@ -144,8 +144,18 @@ class SliderShape:
         return (x - self.begin) / max(self.track - 1, 1)
 
 
-def paint(row: KnobRow, shape: SliderShape, palette: Palette, width: int, *, cursor: bool, focused: bool) -> Strip:
-    """The knob's line. The saved value is marked ◇ on the track where the value has left it."""
+def paint(
+    row: KnobRow,
+    shape: SliderShape,
+    palette: Palette,
+    width: int,
+    *,
+    cursor: bool,
+    focused: bool,
+    typed: str | None = None,
+) -> Strip:
+    """The knob's line. The saved value is marked ◇ on the track where the value has left it; a number that is being
+    ``typed`` stands in the value's place."""
     dead = bool(row.reason)
     label_style = palette.absent if dead else palette.text
     mark_style = palette.leg(row.leg) if row.leg >= 0 and not dead else palette.accent
@@ -158,7 +168,7 @@ def paint(row: KnobRow, shape: SliderShape, palette: Palette, width: int, *, cur
         line.add(pad(label, shape.label), label_style)
     line.add("*" if row.changed else " ", palette.warning).add(" ")
     if row.kind == "slider":
-        _track(line, row, shape, palette)
+        _track(line, row, shape, palette, typed)
     else:
         _choice(line, row, shape, palette)
     ground = None
@@ -167,7 +177,7 @@ def paint(row: KnobRow, shape: SliderShape, palette: Palette, width: int, *, cur
     return line.strip(ground)
 
 
-def _track(line: Row, row: KnobRow, shape: SliderShape, palette: Palette) -> None:
+def _track(line: Row, row: KnobRow, shape: SliderShape, palette: Palette, typed: str | None) -> None:
     dead = bool(row.reason)
     last = shape.track - 1
     at = round(share_of(row, row.number) * last)
@@ -177,7 +187,7 @@ def _track(line: Row, row: KnobRow, shape: SliderShape, palette: Palette) -> Non
     if row.changed and saved != at:
         cells[saved] = "◇"
     line.add("".join(cells[: at + 1]), fill).add("".join(cells[at + 1 :]), palette.muted if dead else palette.track)
-    text = value_text(row, row.value)
+    text = value_text(row, row.value) if typed is None else f"{typed[-shape.value + 2 :]}▏"
     value_style = palette.absent if dead else palette.pinned if row.changed else palette.text
     line.add(f" {text:>{shape.value - 1}}"[: shape.value + 1], value_style)
 

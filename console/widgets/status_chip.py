@@ -40,5 +40,8 @@ class StatusChip(Direct, LinesWidget):
 
 
 def _shortened(view: StatusView, width: int) -> str:
-    """The long text cut, unless so little of it would be left that the short one says more."""
+    """The text without its last part, else cut, unless so little would be left that the short one says more."""
+    head = view.text.rpartition(" · ")[0]
+    if head and width_of(head) <= width:
+        return head
     return view.text if width > width_of(view.short) + 8 else view.short

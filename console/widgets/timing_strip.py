@@ -22,6 +22,9 @@ OWN_STAGES = frozenset({"analyse", "embed", "complete", "fuse", "fetch", "rerank
 LEAST_BAR_SHARE = 0.45
 """Of the compact line; below it the shortest stages are folded together."""
 
+SMALL_SHARE = 0.1
+"""Of the whole time; a stage that takes more is never folded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -97,7 +100,8 @@ def waterfall(
 def fold(bars: Sequence[Bar], width: int) -> tuple[list[Bar], list[Bar]]:
     """The bars that get a label of their own in ``width`` cells, and the shortest ones that do not."""
     shown, folded = list(bars), list[Bar]()
-    for candidate in sorted((b for b in bars if b.foldable), key=lambda b: b.ms):
+    small = SMALL_SHARE * sum(b.ms for b in bars)
+    for candidate in sorted((b for b in bars if b.foldable and b.ms <= small), key=lambda b: b.ms):
         labels = sum(width_of(b.name) + 1 for b in shown)
         if width - labels >= width * LEAST_BAR_SHARE:
             break

@@ -47,8 +47,8 @@ def turns(app: Workbench) -> list[tuple[str, object]]:
         (["shift+left"], 0.45),
         (["home"], 0),
         (["end"], 1),
-        (["2", ".", "5", "enter"], 2.5),
-        (["1", "9", "backspace", "enter"], 1),
+        (["enter", "2", ".", "5", "enter"], 2.5),
+        (["=", "1", "9", "backspace", "enter"], 1),
     ],
 )
 async def test_keys_turn_the_knob_under_the_cursor(keys: list[str], value: float) -> None:
@@ -91,18 +91,33 @@ async def test_choices_cycle_and_switches_flip() -> None:
         ]
 
 
-async def test_digits_go_to_the_number_and_escape_forgets_it() -> None:
+async def test_a_number_is_typed_after_enter_and_escape_forgets_it() -> None:
     async with panel_on() as (_, app, pilot):
-        await pilot.press("4", "2")
+        await pilot.press("enter", "4", "2")
         await pilot.pause()
-        assert any("dense = 42" in line for line in lines_of(app.screen))
-        await pilot.press("escape", "enter")
+        assert any("dense" in line and "42▏" in line for line in lines_of(app.screen))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert any("dense" in line and ".70" in line for line in lines_of(app.screen))
         assert turns(app) == []
+
+
+async def test_digits_are_left_to_the_panes_until_a_number_is_begun() -> None:
+    async with panel_on() as (panel, app, pilot):
+        pressed: list[str] = []
+        app.action_pane = lambda key: pressed.append(key)  # type: ignore[attr-defined]
+        app.bind("4", "pane('4')")
+        await pilot.press("4")
+        assert pressed == ["4"]
+        await pilot.press("enter", "4", "enter")
+        assert pressed == ["4"]
+        assert turns(app) == [("weights.dense", 4)]
+        assert panel.row is not None
 
 
 async def test_what_is_no_number_is_refused() -> None:
     async with panel_on() as (_, app, pilot):
-        await pilot.press(".", ".", "enter")
+        await pilot.press("enter", ".", ".", "enter")
         assert turns(app) == []
         assert any("not a number" in n.message for n in app._notifications)
 
@@ -128,7 +143,7 @@ async def test_the_cursor_reaches_the_last_knob_in_a_low_panel() -> None:
         await pilot.pause()
         assert panel.row is not None
         assert panel.row.path == "weights.lexical"
-        assert "Weights" in lines_of(app.screen)[0]
+        assert "Leg weights" in lines_of(app.screen)[0]
 
 
 async def test_a_click_and_a_drag_set_the_value_under_the_pointer() -> None:

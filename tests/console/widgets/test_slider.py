@@ -41,7 +41,7 @@ def test_every_live_knob_is_there_under_its_heading() -> None:
     ):
         assert path in found
     headings = [line for line in Layout.of(list(found.values())).lines if isinstance(line, str)]
-    assert headings == ["Weights", "Fusion", "Lexical", "Dense", "Rerank", "Cut"]
+    assert headings == ["Leg weights", "Fusion", "Lexical", "Dense", "Rerank", "Cut"]
 
 
 @given(st.sampled_from(sorted(rows())), st.integers(-40, 40))

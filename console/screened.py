@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.pilot import Pilot
@@ -65,8 +64,8 @@ class Screened:
                 await self._pilot.press(*words)
             case "type":
                 await self._pilot.press(*" ".join(words))
-            case "save":  # the action asks first
-                self.session.save(Path(words[0]) if words else None)
+            case "save" if not words:  # the action asks first
+                self.session.save()
                 main.paint()
             case _:
                 action = BY_NAME[verb]
@@ -83,6 +82,6 @@ class Screened:
 
     async def _quiet(self) -> None:
         await self._pilot.pause()
-        while self._app.main.busy:
+        while not all(worker.is_finished for worker in self._app.workers):
             await self._pilot.pause(_TICK_S)
         await self._pilot.pause()

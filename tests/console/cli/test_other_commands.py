@@ -205,6 +205,41 @@ def test_a_script_that_makes_no_sense_never_starts(cli: Cli, tmp_path: Path) -> 
     assert f"{file}:2: `frobnicate` is no action" in played.err
 
 
+def test_a_script_on_the_real_application(cli: Cli, index: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tour.rank"
+    file.write_text(
+        "press slash\n"
+        "type seconds\n"
+        "press enter\n"
+        "expect outcome reranked\n"
+        "expect results >= 3\n"
+        "set weights.dense 0\n"
+        "press r\n"
+        "expect outcome fused\n"
+        "expect top 'with space'\n"
+        "legs\n"
+        "screenshot shot.svg\n"
+        "undo\n"
+        "expect outcome reranked\n"
+        "save saved.toml\n"
+        "redo\nredo\n"
+    )
+    played = cli("run", file, "--ui", "--size", "120x30", "--index", index)
+    assert played.code == 2
+    assert f"{file}:16: redo: " in played.err
+    assert "5 of 5 expectations met, 16 of 16 lines ran" in played.out.decode()
+    assert load(file=tmp_path / "saved.toml").settings.weights["dense"] == 0
+    picture = (tmp_path / "shot.svg").read_text().replace("&#160;", " ")
+    assert all(text in picture for text in ("seconds", "fused only", "dense"))
+    assert cli("run", file, "--ui", "--size", "big", "--index", index).code == 2
+
+
+def test_screen_lines_need_the_screen(cli: Cli, index: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tour.rank"
+    file.write_text("screenshot a.svg\n")
+    assert "run the script with --ui" in cli("run", file, "--index", index).err
+
+
 # --- demo, completion -------------------------------------------------------------------------------------------------
 
 

@@ -67,9 +67,9 @@ def test_3_for_an_index_that_is_not_there(process: Cli) -> None:
 
 def test_4_for_a_required_reranker(process: Cli, tmp_path: Path) -> None:
     many = tmp_path / "many.jsonl"
-    many.write_text("".join(json.dumps({"_id": str(i), "text": f"wait {i} seconds " * 40}) + "\n" for i in range(800)))
+    many.write_text("".join(json.dumps({"_id": str(i), "text": f"wait {i} seconds " * 9}) + "\n" for i in range(300)))
     assert process("index", many, "--into", "many").code == 0
-    sets = ("--set", "rerank.required=true", "--set", "rerank.top_n=800", "--set", "budget.rerank_ms=1")
+    sets = ("--set", "rerank.required=true", "--set", "rerank.top_n=300", "--set", "budget.rerank_ms=1")
     ended = process("search", "wait seconds", "--index", "many", *sets)
     assert ended.code == 4
     assert "is required, but: reranked" in ended.err
@@ -117,7 +117,7 @@ def test_a_reader_who_has_seen_enough_is_no_error(index: Path, tmp_path: Path) -
 def test_a_killed_build_goes_on_and_ends_as_an_unbroken_one(process: Cli, tmp_path: Path) -> None:
     source = tmp_path / "corpus.jsonl"
     words = ["sleep", "wait", "thread", "path", "join", "time", "file", "open", "read", "write"]
-    rows = ({"_id": f"d{i}", "text": " ".join(words[(i * k) % 10] for k in range(1, 60))} for i in range(12_000))
+    rows = ({"_id": f"d{i}", "text": " ".join(words[(i * k) % 10] for k in range(1, 60))} for i in range(5_000))
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     broken, whole = tmp_path / "broken", tmp_path / "whole"
 

@@ -22,6 +22,9 @@ OWN_STAGES = frozenset({"analyse", "embed", "complete", "fuse", "fetch", "rerank
 LEAST_BAR_SHARE = 0.45
 """Of the compact line; below it the shortest stages are folded together."""
 
+SHORT_LABEL = 4
+"""Letters of a stage's name where even so the bars would have no room."""
+
 SMALL_SHARE = 0.1
 """Of the whole time; a stage that takes more is never folded."""
 
@@ -161,13 +164,18 @@ def compact_line(view: Waterfall, palette: Palette, width: int) -> Strip:
     marks = sum(2 for b in view.bars if b.outcome and not b.outcome.ok)
     room = width - width_of(total) - (width_of(tail) + 1 if tail else 0) - marks - 2
     shown, folded = fold(view.bars, room)
-    rest = f"+{len(folded)} in {milliseconds(sum(b.ms for b in folded))}" if folded else ""
-    room -= sum(width_of(b.name) + 1 for b in shown) + width_of(rest) + len(shown)
+    labels = {b.name: b.name for b in shown}
+    if room - sum(width_of(name) + 1 for name in labels) < room * LEAST_BAR_SHARE:
+        labels = {name: name[:SHORT_LABEL] for name in labels}
+    short = any(label != name for name, label in labels.items())
+    rest = f"+{len(folded)}" if folded else ""
+    rest += f" in {milliseconds(sum(b.ms for b in folded))}" if folded and not short else ""
+    room -= sum(width_of(name) + 1 for name in labels.values()) + width_of(rest) + len(shown)
     scale = max(room, 0) / (sum(b.ms for b in shown) or 1.0)
     row.add(" ")
     for b in shown:
         style = bar_style(b, palette)
-        row.add(b.name, palette.text if b.running else palette.muted)
+        row.add(labels[b.name], palette.text if b.running else palette.muted)
         if b.outcome and not b.outcome.ok:
             mark, role = outcome_mark(b.outcome.status)
             row.add(mark, palette.tone(role))

@@ -70,6 +70,12 @@ async def test_before_the_first_query_it_says_so() -> None:
     assert "no query yet" in (await shown(stages=()))[0]
 
 
+async def test_where_labels_leave_no_room_they_are_cut_before_the_bars() -> None:
+    line = (await shown(36))[0]
+    assert "lexi▉" in line
+    assert "rera█" in line
+
+
 def test_a_stage_that_ran_again_is_shown_once_as_it_ran_last() -> None:
     view = waterfall((*stages(), stage("rerank", 60, 75)), {}, 0, None, LEGS)
     assert [(b.start_ms, b.end_ms) for b in view.bars if b.name == "rerank"] == [(60, 75)]

@@ -59,13 +59,13 @@ def _reached(differences: FloatArray) -> FloatArray:
 
 def _every_sign(n: int) -> FloatArray:
     """float64[2^n, n] of 1 and −1, every row another."""
-    return 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+    return np.asarray(1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1))
 
 
 def _random_signs(random: np.random.Generator, count: int, n: int) -> FloatArray:
     """float64[count, n] of 1 and −1."""
     bits = np.unpackbits(random.integers(0, 256, (count, -(-n // 8)), dtype=np.uint8), axis=1, count=n)
-    return 1.0 - 2.0 * bits
+    return np.asarray(1.0 - 2.0 * bits)
 
 
 def bootstrap_interval(

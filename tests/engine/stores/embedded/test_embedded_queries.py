@@ -123,7 +123,7 @@ def build(
     return Searcher(EmbeddedIndex.open(Path(folder) / "index")), documents
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=45, deadline=None)
 @given(corpora, clauses, filters, st.sampled_from(["0%", "2", "60%", "-1", "1<75%"]), st.integers(1, 6))
 def test_lexical_leg(
     brute_force: Any, fields: list[dict[str, Any]], parts: tuple[Clause, ...], wanted: dict[str, Any], msm: str, k: int
@@ -160,7 +160,7 @@ def pairs(hits: Any) -> list[Any]:
     return list(pairwise(rows))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(document, vector), min_size=1, max_size=12), vector, clauses, filters, st.integers(1, 6))
 def test_dense_leg_is_restricted_by_filters_and_syntax(
     brute_force: Any, rows: list[Any], asked: list[int], parts: tuple[Clause, ...], wanted: dict[str, Any], k: int

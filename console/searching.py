@@ -105,7 +105,9 @@ def search_many(spec: str, wanted: Wanted, wish: Wish, *, syntax: bool) -> None:
                 bar.note(str(item))
                 continue
             search = pipeline.begin(readable(item.text), syntax=syntax)
-            trace = runner.run(search.finish(loaded.settings))
+            runner.run(_finished(search, loaded.settings))
+            trace = search.trace
+            assert trace is not None
             if not tally.count(item, trace, bar.note):
                 continue
             if write_run or wish.stdout is Format.TREC:
@@ -114,6 +116,12 @@ def search_many(spec: str, wanted: Wanted, wish: Wish, *, syntax: bool) -> None:
         if tally.failed and tally.failed == tally.queries:
             raise StoreError("no query was answered", hint="the notes above say why")
     note(tally.text(time.perf_counter() - start) + (f"; run written to {wish.run}" if wish.run else ""))
+
+
+async def _finished(search: Search, settings: Settings) -> None:
+    """The search, without its trace as the result: a ``Runner`` formats the repr of a task's result, all its arrays, at
+    the end of every run (in ``signal.signal``)."""
+    await search.finish(settings)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+
 def clean(text: str) -> str:
     """The text on one line, every character of it visible and of a known width, as in the console's panes."""
     if text.isascii() and text.isprintable():

@@ -52,11 +52,16 @@ def test_1_for_an_expectation(process: Cli, index: Path, tmp_path: Path) -> None
         (["index", "missing", "--into", "x"], "there is no source missing"),
     ],
 )
-def test_2_for_usage_settings_and_files(process: Cli, index: Path, arguments: list[str], message: str) -> None:
-    ended = process(*(str(index) if argument == "INDEX" else argument for argument in arguments))
+def test_2_for_usage_settings_and_files(cli: Cli, index: Path, arguments: list[str], message: str) -> None:
+    ended = cli(*(str(index) if argument == "INDEX" else argument for argument in arguments))
     assert (ended.code, ended.out) == (2, b"")
     assert message in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_2_of_a_process(process: Cli) -> None:
+    ended = process("serach", "x")
+    assert (ended.code, ended.out) == (2, b"")
 
 
 def test_3_for_an_index_that_is_not_there(process: Cli) -> None:
@@ -65,10 +70,10 @@ def test_3_for_an_index_that_is_not_there(process: Cli) -> None:
     assert "There is no index at" in ended.err
 
 
-def test_4_for_a_required_reranker(process: Cli, tmp_path: Path) -> None:
+def test_4_for_a_required_reranker(process: Cli, cli: Cli, tmp_path: Path) -> None:
     many = tmp_path / "many.jsonl"
     many.write_text("".join(json.dumps({"_id": str(i), "text": f"wait {i} seconds " * 9}) + "\n" for i in range(300)))
-    assert process("index", many, "--into", "many").code == 0
+    assert cli("index", many, "--into", "many").code == 0
     sets = ("--set", "rerank.required=true", "--set", "rerank.top_n=300", "--set", "budget.rerank_ms=1")
     ended = process("search", "wait seconds", "--index", "many", *sets)
     assert ended.code == 4
@@ -76,7 +81,7 @@ def test_4_for_a_required_reranker(process: Cli, tmp_path: Path) -> None:
     assert ended.json["results"], "what was found is printed all the same"
     queries = tmp_path / "queries.txt"
     queries.write_text("wait seconds\nsome seconds\n")
-    ended = process("search", "--queries", queries, "--run", "out.trec", "--index", "many", *sets)
+    ended = cli("search", "--queries", queries, "--run", "out.trec", "--index", "many", *sets)
     assert ended.code == 4
     assert "queries.txt:1: query 1: the reranker term is required" in ended.err
     assert not Path("out.trec").exists()
@@ -114,7 +119,7 @@ def test_a_reader_who_has_seen_enough_is_no_error(index: Path, tmp_path: Path) -
     assert process.returncode == 0
 
 
-def test_a_killed_build_goes_on_and_ends_as_an_unbroken_one(process: Cli, tmp_path: Path) -> None:
+def test_a_killed_build_goes_on_and_ends_as_an_unbroken_one(cli: Cli, tmp_path: Path) -> None:
     source = tmp_path / "corpus.jsonl"
     words = ["sleep", "wait", "thread", "path", "join", "time", "file", "open", "read", "write"]
     rows = ({"_id": f"d{i}", "text": " ".join(words[(i * k) % 10] for k in range(1, 60))} for i in range(5_000))
@@ -126,9 +131,9 @@ def test_a_killed_build_goes_on_and_ends_as_an_unbroken_one(process: Cli, tmp_pa
     build.kill()
     build.communicate()
     assert build.returncode == -signal.SIGKILL, "it was over before it was killed"
-    assert process("search", "sleep", "--index", broken).code == 3
+    assert cli("search", "sleep", "--index", broken).code == 3
 
-    resumed, fresh = process("index", source, "--into", broken), process("index", source, "--into", whole)
+    resumed, fresh = cli("index", source, "--into", broken), cli("index", source, "--into", whole)
     assert resumed.code == fresh.code == 0
     assert "taken over from a build that was broken off" in resumed.err
     manifests = [json.loads((folder / "rankscope-index.json").read_text()) for folder in (broken, whole)]

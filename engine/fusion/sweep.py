@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,15 +37,20 @@ def fused_scores(pool: CandidatePool, weighting: Weighting, weights: FloatArray)
 @dataclass(frozen=True, slots=True)
 class WeightGrid:
     """Weightings float64[W, legs] arranged for sweeping over many pools: those in which the same legs weigh more than
-    0 (``active`` bool[legs]) lie together in ``boxes`` of near ones, each the rows of W."""
+    0 (``active`` bool[legs]) lie together in ``boxes`` of near ones, each the rows of W.
+
+    factors  float64[W, features], weight × scale of each of the pool's features; None takes the weighting's
+    """
 
     weights: FloatArray
     patterns: tuple[tuple[BoolArray, tuple[IntArray, ...]], ...]
+    factors: FloatArray | None = None
 
     @classmethod
-    def of(cls, weights: FloatArray) -> WeightGrid:
+    def of(cls, weights: FloatArray, factors: FloatArray | None = None) -> WeightGrid:
         """Raises ``SettingsError`` for a row of zeros."""
-        return cls(weights, tuple((active, _boxes(weights, rows)) for active, rows in patterns(weights)))
+        points = weights if factors is None else np.hstack([weights, factors])
+        return cls(weights, tuple((active, _boxes(points, rows)) for active, rows in patterns(weights)), factors)
 
 
 def _boxes(weights: FloatArray, rows: IntArray) -> tuple[IntArray, ...]:
@@ -64,20 +70,88 @@ def top_rows(pool: CandidatePool, weighting: Weighting, grid: WeightGrid, k: int
     first ``k`` somewhere in it are counted.
     """
     best = np.full((len(grid.weights), k), -1, dtype=np.int64)
+    for swept in _swept(pool, weighting, grid):
+        width = min(k, len(swept.rows))
+        for box, weights, possible in zip(swept.boxes, swept.weights, swept.contenders(k), strict=True):
+            some = np.flatnonzero(possible)
+            best[box, :width] = swept.rows[some[_first_places(swept.scores(weights, some), width)]]
+    return best
+
+
+def top_scored(pool: CandidatePool, weighting: Weighting, grid: WeightGrid, k: int) -> tuple[IntArray, FloatArray]:
+    """``top_rows`` with the fused scores, float64[W, k]; NaN past the list's end."""
+    best, fused = top_rows(pool, weighting, grid, k), np.full((len(grid.weights), k), np.nan)
+    for swept in _swept(pool, weighting, grid):
+        width = min(k, len(swept.rows))
+        place = np.zeros(len(pool), dtype=np.int64)
+        place[swept.rows] = np.arange(len(swept.rows))
+        for box, weights in zip(swept.boxes, swept.weights, strict=True):
+            fused[box, :width] = swept.gathered(weights, place[best[box, :width]])
+    return best, fused
+
+
+def fused_places(pool: CandidatePool, weighting: Weighting, grid: WeightGrid, row: int) -> IntArray:
+    """The place of one pool row in the fused list under each weighting, int64[W] from 1; 0 where it is not ranked."""
+    places = np.zeros(len(grid.weights), dtype=np.int64)
+    for swept in _swept(pool, weighting, grid):
+        if not len(found := np.flatnonzero(swept.rows == row)):
+            continue
+        at, every = int(found[0]), np.arange(len(swept.rows))
+        for box, weights in zip(swept.boxes, swept.weights, strict=True):
+            scores = swept.scores(weights, every)
+            own = scores[:, at, None]
+            places[box] = 1 + (scores > own).sum(axis=1) + (scores[:, :at] == own).sum(axis=1)
+    return places
+
+
+@dataclass(frozen=True, slots=True)
+class _Swept:
+    """One pattern of a grid over one pool. A box's weights are the legs' effective ones, then the features' factors
+    where those are swept too; ``terms`` float64[legs (+ features), m] are what one unit of each gives the ranked
+    ``rows`` int64[m], which stand in tie order; ``features`` float64[m] is added last."""
+
+    rows: IntArray
+    terms: FloatArray
+    features: FloatArray
+    legs: int
+    boxes: tuple[IntArray, ...]
+    weights: list[FloatArray]
+
+    def scores(self, weights: FloatArray, some: IntArray) -> FloatArray:
+        """Fused scores float64[W, len(some)], as ``rank`` has them to the bit."""
+        features = self.features[some]
+        if len(self.terms) > self.legs:
+            features = weigh(weights[:, self.legs :], self.terms[self.legs :, some], np.zeros(1))
+        return weigh(weights[:, : self.legs], self.terms[: self.legs, some], features)
+
+    def gathered(self, weights: FloatArray, places: IntArray) -> FloatArray:
+        """The same for other documents in every row: ``places`` int64[W, k] → float64[W, k]."""
+        total = np.zeros(places.shape)
+        features = self.features[places] if len(self.terms) == self.legs else np.zeros(places.shape)
+        for index, term in enumerate(self.terms):
+            part = weights[:, index, None] * term[places]
+            total, features = (total + part, features) if index < self.legs else (total, features + part)
+        return total + features
+
+    def contenders(self, k: int) -> BoolArray:
+        """bool[boxes, m], the document can be among the first ``k`` somewhere in the box."""
+        low = np.array([weights.min(axis=0) for weights in self.weights])
+        high = np.array([weights.max(axis=0) for weights in self.weights])
+        return _contenders(low, high, self.terms, self.features, k)
+
+
+def _swept(pool: CandidatePool, weighting: Weighting, grid: WeightGrid) -> Iterator[_Swept]:
     for active, boxes in grid.patterns:
         base = basis(pool, weighting, active)
         rows = _in_tie_order(base)
-        terms = base.terms[:, rows]
-        features = add_up(base.features, len(pool))[rows]
-        effective = [base.effective(grid.weights[box], weighting) for box in boxes]
-        low = np.array([weights.min(axis=0) for weights in effective])
-        high = np.array([weights.max(axis=0) for weights in effective])
-        width = min(k, len(rows))
-        for box, weights, possible in zip(boxes, effective, _contenders(low, high, terms, features, k), strict=True):
-            some = np.flatnonzero(possible)
-            scores = weigh(weights, terms[:, some], features[some])
-            best[box, :width] = rows[some[_first_places(scores, width)]]
-    return best
+        terms, features = base.terms[:, rows], add_up(base.features, len(pool))[rows]
+        weights = [base.effective(grid.weights[box], weighting) for box in boxes]
+        legs = len(terms)
+        if grid.factors is not None:
+            terms = np.vstack([terms, np.nan_to_num(pool.features.T)[:, rows]])
+            features = np.zeros(len(rows))
+            weights = [np.hstack([each, grid.factors[box]]) for each, box in zip(weights, boxes, strict=True)]
+        yield _Swept(rows, terms, features, legs, boxes, weights)
 
 
 def _in_tie_order(base: Basis) -> IntArray:

@@ -55,7 +55,7 @@ class IndexSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def rebuild_command(self, path: Path, *changes: str) -> str:
         """The ``rankscope index`` line that builds the index anew, with ``--set`` changes."""
         sets = [part for change in changes for part in ("--set", change)]
-        return " ".join(["rankscope index", shlex.join([self.source or "SOURCE", "--into", str(path), *sets])])
+        return shlex.join(["rankscope", "index", self.source or "SOURCE", "--into", str(path), "--rebuild", *sets])
 
 
 class TextFieldStats(msgspec.Struct, frozen=True):
@@ -173,4 +173,4 @@ def _missing(path: Path) -> IndexNotFoundError | IndexDamagedError:
         return IndexNotFoundError(
             f"The index {path} was never finished.", hint="Run the same `rankscope index` again: it goes on."
         )
-    return IndexNotFoundError(f"There is no index at {path}.", hint=_hint(path))
+    return IndexNotFoundError(f"There is no index at {path}.", hint=f"rankscope index SOURCE --into {shlex.quote(str(path))}")

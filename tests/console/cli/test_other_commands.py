@@ -49,6 +49,17 @@ def test_an_index_that_is_there_is_not_built_over_unasked(cli: Cli, messy: Path,
     assert cli("index", corpus, "--into", "i", "--update", "--analyzer", "standard").code == 2
 
 
+def test_the_way_out_of_damage_is_the_command_in_the_hint(cli: Cli, corpus: Path) -> None:
+    assert cli("index", corpus, "--into", "i").code == 0
+    Path("i/rankscope-index.json").write_text("{")
+    damaged = cli("search", "seconds", "--index", "i")
+    assert damaged.code == 3
+    command = damaged.err.rpartition("rankscope ")[2].split()
+    assert command[-1] == "--rebuild"
+    assert cli(*(str(corpus) if word == "SOURCE" else word for word in command)).code == 0
+    assert cli("search", "seconds", "--index", "i").code == 0
+
+
 def test_documents_can_be_taken_out(cli: Cli, corpus: Path) -> None:
     assert cli("index", corpus, "--into", "i").code == 0
     gone = cli("index", "--into", "i", "--delete", "time.sleep", "--delete", "unknown")

@@ -39,7 +39,7 @@ def test_every_file_truncated_emptied_or_gone(path: Path) -> None:
             file.unlink() if left is None else file.write_bytes(left)
             with pytest.raises(IndexDamagedError, match=name) as raised:
                 EmbeddedIndex.open(path)
-            assert raised.value.hint == f"rankscope index corpus.jsonl --into {path}"
+            assert raised.value.hint == f"rankscope index corpus.jsonl --into {path} --rebuild"
         file.write_bytes(whole)
     EmbeddedIndex.open(path).verify()
 

@@ -164,7 +164,7 @@ async def test_settings_that_do_not_fit_name_the_rebuild(
     store = await EmbeddedStore.open(path, executor)
     with pytest.raises(IndexMismatchError, match=says) as raised:
         store.check(leg.kind, leg, embedder=embedder, explicit=explicit)
-    assert raised.value.hint.endswith(f"rankscope index python-docs --into {path} --set {rebuild}")
+    assert raised.value.hint.endswith(f"rankscope index python-docs --into {path} --rebuild --set {rebuild}")
     await store.close()
 
 

@@ -113,7 +113,7 @@ def test_another_spec_is_refused_and_fresh_builds_anew(tmp_path: Path) -> None:
     other = IndexSpec({"text": "standard"}, source="corpus dir")
     with pytest.raises(IndexMismatchError) as raised:
         IndexWriter(tmp_path, other)
-    assert raised.value.hint == f"Build it anew: rankscope index 'corpus dir' --into {tmp_path}"
+    assert raised.value.hint == f"Build it anew: rankscope index 'corpus dir' --into {tmp_path} --rebuild"
     with IndexWriter(tmp_path, other, fresh=True) as writer:
         writer.add(documents(range(2)))
         assert len(EmbeddedIndex.open(tmp_path)) == 5

@@ -173,4 +173,5 @@ def _missing(path: Path) -> IndexNotFoundError | IndexDamagedError:
         return IndexNotFoundError(
             f"The index {path} was never finished.", hint="Run the same `rankscope index` again: it goes on."
         )
-    return IndexNotFoundError(f"There is no index at {path}.", hint=f"rankscope index SOURCE --into {shlex.quote(str(path))}")
+    command = shlex.join(["rankscope", "index", "SOURCE", "--into", str(path)])
+    return IndexNotFoundError(f"There is no index at {path}.", hint=command)

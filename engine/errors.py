@@ -5,6 +5,7 @@
     ├── SettingsError           a settings file, variable or ``--set`` that cannot be used
     │   └── SettingsConflictError  the file changed on disk since it was read
     ├── SourceError             a corpus, query set or judgments file that cannot be read
+    │   └── RecordingError      a recording that cannot be opened, or does not hold what is asked of it
     ├── MissingExtraError       an optional dependency that is not installed
     ├── StoreError              the index, or the engine that holds it
     │   ├── IndexNotFoundError  nothing there
@@ -50,6 +51,10 @@ class SettingsConflictError(SettingsError):
 
 class SourceError(RankscopeError):
     """A corpus, query set or judgments file that cannot be read."""
+
+
+class RecordingError(SourceError):
+    """A recording that cannot be opened, or does not hold what is asked of it."""
 
 
 class MissingExtraError(RankscopeError):

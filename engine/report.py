@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.records import DropRule, Outcome, QueryTerm, StageReport
-from engine.secrets import shown
+from engine.secrets import mask, shown, shown_url
+from engine.settings.knobs import leaves
 from engine.settings.schema import Settings
 from engine.trace import Trace
 
@@ -44,7 +45,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
             for row in range(len(pool))
             if (rule := ranking.drop_rule(row)) is not None
         ],
-        "warnings": list(trace.warnings),
+        "warnings": [mask(text) for text in trace.warnings],
     }
 
 
@@ -98,9 +99,18 @@ def tracked_json(tracked: Tracked) -> dict[str, Any]:
 
 
 def settings_json(settings: Settings) -> dict[str, Any]:
-    """The settings as they ran; a key given in so many words is masked."""
+    """The settings as they ran; keys given in so many words and credentials in addresses are masked."""
     data: dict[str, Any] = msgspec.to_builtins(settings)
-    data["rerank"]["api_key"] = shown(settings.rerank.api_key)
+    for keys, value, shape in leaves(settings):
+        if not isinstance(value, str) or not value:
+            continue
+        safe = shown(value) if shape.knob is not None and shape.knob.secret else value
+        safe = shown_url(safe) if "://" in safe else safe
+        if safe != value:
+            node = data
+            for key in keys[:-1]:
+                node = node[key]
+            node[keys[-1]] = safe
     return data
 
 
@@ -174,7 +184,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "done": outcome.done,
         "total": outcome.total,
         "reason": outcome.reason,
-        "text": outcome.text,
+        "text": mask(outcome.text),
     }
 
 

@@ -131,7 +131,8 @@ class Retrieval:
 
     def pool(self, settings: Settings) -> CandidatePool:
         """The candidates with everything known of them; the same object until something is absorbed."""
-        key = (tuple((name, spec.field) for name, spec in settings.features.items()), settings.cut.group)
+        features = tuple((name, spec.field) for name, spec in settings.features.items())
+        key = (features, settings.cut.group, *self.answered(settings))
         if self._pool is None or self._pool_key != key:
             self._pool, self._pool_key = self._build(settings), key
         return self._pool
@@ -183,5 +184,3 @@ def reselect(retrieval: Retrieval, store: Store, settings: Settings) -> None:
         retrieval.absorb(name, settings, live.search_leg_now(retrieval.request(name, settings)))
     for wanted in retrieval.completions(settings):
         retrieval.complete(wanted, live.complete_now(wanted.request, wanted.ids))
-
-

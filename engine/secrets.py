@@ -25,6 +25,7 @@ _NAMED = re.compile(
     """
 )
 _IN_URL = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
+_USER = re.compile(r"(?<=://)[^/?#\s]*@")
 _REFERENCE = re.compile(r"(env|file|keyring):(?=\S)")
 
 
@@ -88,6 +89,11 @@ def is_reference(text: str) -> bool:
 def shown(text: str) -> str:
     """A secret setting as it may be shown: a reference as it is, anything else masked."""
     return text if not text or is_reference(text) else MASK
+
+
+def shown_url(url: str) -> str:
+    """An address as it may be shown and kept: without the user's name and password, and whatever else is secret."""
+    return mask(_USER.sub(f"{MASK}@", url)) if url else url
 
 
 def resolve(reference: str, *, base_dir: Path | None = None, environ: Mapping[str, str] | None = None) -> Secret:

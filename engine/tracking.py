@@ -51,8 +51,8 @@ async def track(search: Search, settings: Settings, document_id: str) -> Tracked
     trace = search.trace
     if trace is None:
         raise RuntimeError("nothing was searched yet")
-    exists = bool((await search.fetch([document_id]))[document_id].fields)
     row = trace.pool.ids.index(document_id) if document_id in trace.pool.ids else -1
+    exists = row >= 0 or bool((await search.fetch([document_id]))[document_id].fields)
     legs = {}
     for name in trace.pool.leg_names:
         raw = math.nan

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.records import CandidatePool, FloatArray, RerankerInfo, RerankScores, ScoreKind
 from engine.rerankers.term import term_score
+from engine.secrets import shown_url
 from engine.settings.schema import RerankSettings, Settings
 
 TERM = "term"
@@ -33,23 +34,16 @@ class Scored:
 UNSCORED = Scored(math.nan)
 
 
+_KEY = ("provider", "model", "base_url", "dtype", "device", "instruction", "text", "max_chars", "max_tokens")
+
+
 def rerank_key(settings: RerankSettings) -> bytes:
-    """What a score depends on. The weights inside ``term`` do not count: its score is put together from its parts."""
+    """What a score depends on, as the settings' own keys. The weights inside ``term`` do not count: its score is put
+    together from its parts."""
     quirks = [q for q in settings.quirks if q in ("repetitions", "synonyms-in-denominator")]
-    return msgspec.json.encode(
-        [
-            settings.provider,
-            settings.model,
-            settings.base_url,
-            settings.dtype,
-            settings.device,
-            settings.instruction,
-            settings.text,
-            settings.max_chars,
-            settings.max_tokens,
-            quirks if settings.provider == TERM else [],
-        ]
-    )
+    parts: dict[str, object] = {name: getattr(settings, name) for name in _KEY}
+    parts["base_url"] = shown_url(settings.base_url)  # who asks is no part of a score, and keys are recorded
+    return msgspec.json.encode({**parts, "quirks": quirks if settings.provider == TERM else []})
 
 
 @dataclass(slots=True)
@@ -83,6 +77,15 @@ class RerankLedger:
 
     def keep_info(self, settings: RerankSettings, info: RerankerInfo) -> None:
         self._infos[rerank_key(settings)] = info
+
+    def rerankers(self) -> list[RerankSettings]:
+        """Every reranker that has answered or was asked, as far as its settings decide its scores."""
+        keys = dict.fromkeys((*self._infos, *(key for key, known in self._scores.items() if known)))
+        return [msgspec.json.decode(key, type=RerankSettings) for key in keys]
+
+    def stands_in(self, settings: RerankSettings) -> bool:
+        """Whether ``term`` answers for this reranker, which failed."""
+        return rerank_key(settings) in self._instead
 
     def known(self, settings: RerankSettings) -> dict[str, Scored]:
         """Document id → answer, to be added to."""

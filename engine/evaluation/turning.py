@@ -1,0 +1,131 @@
+"""Where the final order turns along one weight: every value at which it can, and the order between two of them.
+
+Without a reranker the order is that of straight lines. With one it also depends on which documents are among the first
+``top_n``, and under the blend ``weighted`` on the scale of their fused scores; between two crossings of the fused
+lines both are fixed, and the blended scores are lines once more (up to a factor that all share; under the
+normaliser ``z-score``, whose σ is no line, the value is the chord's).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.evaluation.lines import BLEND, FEATURE, LEG, Axis, Lines, crossings, lines
+from engine.evaluation.orders import Sweep, Window, blended, reranked
+from engine.fusion.fuse import weights_of
+from engine.ranking import WeightGrid, Weighting, rank
+from engine.records import CandidatePool, FloatArray, RerankScores
+
+_INSET = 1e-6
+_TINY = 1e-12
+
+
+def sweep_along(pool: CandidatePool, weighting: Weighting, axis: Axis, values: FloatArray) -> Sweep:
+    """One weighting for each value of the weight, everything else as it is."""
+    weights = np.tile(weights_of(pool, weighting), (len(values), 1))
+    factors = None
+    if axis.kind == LEG:
+        weights[:, pool.leg_names.index(axis.name)] = values
+    elif axis.kind == FEATURE:
+        known = weighting.features
+        factors = np.tile(
+            [known[name].factor if name in known else 0.0 for name in pool.feature_names], (len(values), 1)
+        )
+        factors[:, pool.feature_names.index(axis.name)] = weighting.features[axis.name].scale * values
+    return Sweep(WeightGrid.of(weights, factors), values if axis.kind == BLEND else None)
+
+
+def along(pool: CandidatePool, rerank_scores: RerankScores | None, weighting: Weighting, axis: Axis) -> Lines:
+    """The lines of the axis: of the fused scores, or of the blended ones along the blend's own weight."""
+    if axis.kind != BLEND:
+        return lines(pool, weighting, axis)
+    start, end = (rank(pool, rerank_scores, replace(weighting, blend_weight=value)) for value in (0.0, 1.0))
+    rows = start.fused_order[~np.isnan(start.rerank_score[start.fused_order])]
+    return Lines(axis, rows, start.score[rows], end.score[rows], 0.0)
+
+
+def turns(
+    pool: CandidatePool,
+    rerank_scores: RerankScores | None,
+    weighting: Weighting,
+    found: Lines,
+    *,
+    depth: int = 0,
+    rows: tuple[int, ...] = (),
+) -> FloatArray:
+    """Shares strictly inside 0…1 at which the first ``depth`` of the final order, or the place of one of ``rows``, can
+    change, float64[c] rising. All real changes are among them."""
+    own = [found.meeting(row)[0] for row in rows if row in found.rows]
+    window = 0
+    if found.axis.kind != BLEND and reranked(rerank_scores, weighting):
+        window = weighting.top_n
+    deep = max(depth, window)
+    parts = [*own, crossings(found, deep) if deep else np.zeros(0)]
+    shares = _distinct(np.concatenate(parts))
+    if window and weighting.blend == "weighted":
+        assert rerank_scores is not None
+        inner = _blended_crossings(pool, rerank_scores, weighting, found, shares, rows if not depth else None)
+        shares = _distinct(np.concatenate([shares, inner]))
+    return shares
+
+
+def between(shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The borders of the pieces, float64[p + 1] with 0 and 1 at the ends, and their middles, float64[p]."""
+    edges = np.concatenate([[0.0], shares, [1.0]])
+    return edges, (edges[:-1] + edges[1:]) / 2
+
+
+def _distinct(shares: FloatArray) -> FloatArray:
+    inside = np.unique(shares[(shares > _TINY) & (shares < 1.0 - _TINY)])
+    return np.asarray(inside[np.diff(inside, prepend=-1.0) > _TINY])
+
+
+def _blended_crossings(
+    pool: CandidatePool,
+    rerank_scores: RerankScores,
+    weighting: Weighting,
+    found: Lines,
+    shares: FloatArray,
+    rows: tuple[int, ...] | None,
+) -> FloatArray:
+    """Shares at which two documents of the window (one of ``rows`` among them, unless None) change places in the blend
+    while the fused order stays."""
+    edges, _ = between(shares)
+    width = np.diff(edges)
+    ends = (edges[:-1] + _INSET * width, edges[1:] - _INSET * width)
+    depth = min(weighting.top_n, len(found.rows))
+    first, last = (
+        blended(pool, rerank_scores, weighting, sweep_along(pool, weighting, found.axis, found.value(end)), depth)
+        for end in ends
+    )
+    weights = [_divisor(found, end, window) for end, window in zip(ends, (first, last), strict=True)]
+    start, end = (weight[:, None] * window.keys for weight, window in zip(weights, (first, last), strict=True))
+    same = (first.rows == last.rows).all(axis=1)
+    parts = [np.zeros(0)]
+    for place in range(depth):
+        picked = same if rows is None else same & np.isin(first.rows[:, place], rows)
+        before = start[picked] - start[picked, place, None]
+        after = end[picked] - end[picked, place, None]
+        piece, other = np.nonzero(before * after < 0)
+        gap = before[piece, other], after[piece, other]
+        low, high = ends[0][picked][piece], ends[1][picked][piece]
+        parts.append(low + (high - low) * gap[0] / (gap[0] - gap[1]))
+    return np.concatenate(parts)
+
+
+def _divisor(found: Lines, shares: FloatArray, window: Window) -> FloatArray:
+    """float64[P], what turned the lines' keys into the blend's fused part: the ratio of their ranges."""
+    at = np.zeros(max(int(found.rows.max(initial=0)), 0) + 1, dtype=np.int64)
+    at[found.rows] = np.arange(len(found.rows))
+    places = at[np.maximum(window.rows, 0)]
+    keys = (1.0 - shares)[:, None] * found.start[places] + shares[:, None] * found.end[places]
+    wide, narrow = _range(np.where(np.isnan(window.keys), np.nan, keys)), _range(window.fused_part)
+    return np.where((wide > 0) & (narrow > 0), wide / np.where(narrow > 0, narrow, 1.0), 1.0)
+
+
+def _range(values: FloatArray) -> FloatArray:
+    """float64[P], greatest minus least of each row; NaN where there is none."""
+    greatest = np.fmax.reduce(values, axis=1, initial=np.nan)
+    return np.asarray(greatest - np.fmin.reduce(values, axis=1, initial=np.nan))

@@ -30,7 +30,9 @@ COMMANDS = {
     "demo": "Open the console on the demo: Python's own documentation.",
     "index": "Build or extend an index from a corpus.",
     "search": "Search once or for a whole file of queries; the full trace as JSON, or a TREC run.",
+    "record": "Keep searches in one file that replays without index, model or network.",
     "analyze": "Show the tokens each analyser makes of a text.",
+    "evaluate": "Measure settings over judged queries: metrics, significance, gates.",
     "run": "Run a script of console actions with expectations.",
     "config": "Show, check or write settings, and where each value comes from.",
     "completion": "Print the script that completes commands in your shell.",
@@ -88,16 +90,10 @@ class LazyGroup(click.Group):
     metavar="FILE",
     help="Append a detailed log to this file (secrets are masked).",
 )
-@settings_options()
+@settings_options(recording=True)
 @click.option("--theme", default="", metavar="NAME", help="Theme of the console.")
 @click.pass_context
-def cli(
-    context: click.Context,
-    debug: bool,
-    log: Path | None,
-    theme: str,
-    wanted: Wanted,
-) -> None:
+def cli(context: click.Context, debug: bool, log: Path | None, theme: str, wanted: Wanted) -> None:
     """See why a document ranks where it ranks.
 
     Without a command, opens the console: on the settings or index named here, else as it was last, else on the demo.
@@ -110,16 +106,27 @@ def cli(
     """
     door = context.ensure_object(Door)
     door.debug = door.debug or debug
-    if log is not None:
-        from engine import logs
-
-        logs.start(log, logs.level_of(os.environ) if logs.VARIABLE in os.environ else "debug")
+    _start_log(context, log)
     if context.invoked_subcommand is None:
         from console.commands.demo import open_last
 
         open_last(wanted, theme)
     elif wanted.named or theme:
-        raise click.UsageError(f"Give -c, --index, --set and --theme after `{context.invoked_subcommand}`.", context)
+        raise click.UsageError(f"Give -c, --index, --set, --recording and --theme after `{context.invoked_subcommand}`.", context)
+
+
+def _start_log(context: click.Context, file: Path | None) -> None:
+    """Log to the file that was named, in detail; else, for the console and where RANKSCOPE_LOG asks, to our own."""
+    from console.locations import locations, made
+    from engine import logs
+
+    asked = logs.VARIABLE in os.environ
+    if file is None and not asked and context.invoked_subcommand not in (None, "demo"):
+        return
+    level = "debug" if file and not asked else logs.level_of(os.environ)
+    places = locations()
+    handler = logs.start(file or made(places.log) / places.log_file.name, level)
+    context.call_on_close(lambda: logs.stop(handler))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -18,24 +18,36 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-def settings_options(*, index: bool = True, filters: bool = False, cache: bool = False) -> Callable[[F], F]:
-    """-c and --set, and on request --index, --filter and --no-cache, gathered into the argument ``wanted``."""
+def settings_options(
+    *, index: bool = True, filters: bool = False, cache: bool = False, several: bool = False
+) -> Callable[[F], F]:
+    """-c and --set, and on request --index, --filter and --no-cache, gathered into the argument ``wanted``; with
+    ``several`` -c may be repeated, and ``wanted`` is a tuple with one for each."""
 
     def decorate(function: F) -> F:
         @wraps(function)
         def gathered(
             *args: Any,
-            config: Path | None,
+            config: Path | tuple[Path, ...] | None,
             sets: tuple[str, ...],
             index: Path | None = None,
             filters: tuple[str, ...] = (),
             no_cache: bool = False,
             **kwargs: Any,
         ) -> Any:
-            return function(*args, wanted=_wanted(config, index, sets, filters, no_cache), **kwargs)
+            files = (config or (None,)) if isinstance(config, tuple) else (config,)
+            wanted = tuple(_wanted(file, index, sets, filters, no_cache) for file in files)
+            return function(*args, wanted=wanted if several else wanted[0], **kwargs)
 
         options = [
-            click.option("-c", "--config", type=FILE, metavar="FILE", help="Settings file (TOML)."),
+            click.option(
+                "-c",
+                "--config",
+                type=FILE,
+                multiple=several,
+                metavar="FILE",
+                help="Settings file (TOML)." + (" Repeatable: each is set against the first." if several else ""),
+            ),
             click.option(
                 "--set",
                 "sets",
@@ -59,6 +71,15 @@ def settings_options(*, index: bool = True, filters: bool = False, cache: bool =
             )
         if cache:
             options.append(click.option("--no-cache", is_flag=True, help="Neither read nor write kept rerank scores."))
+        if recording:
+            options.append(
+                click.option(
+                    "--recording",
+                    type=FILE,
+                    metavar="FILE",
+                    help="Search a recording instead of an index, with its settings unless -c names others.",
+                )
+            )
         for option in reversed(options):
             gathered = option(gathered)
         return gathered  # type: ignore[return-value]
@@ -67,11 +88,18 @@ def settings_options(*, index: bool = True, filters: bool = False, cache: bool =
 
 
 def _wanted(
-    config: Path | None, index: Path | None, sets: tuple[str, ...], filters: tuple[str, ...], no_cache: bool
+    config: Path | None,
+    index: Path | None,
+    sets: tuple[str, ...],
+    filters: tuple[str, ...],
+    no_cache: bool,
+    recording: Path | None,
 ) -> Wanted:
     from console.opening import Wanted
 
-    return Wanted(config, index, sets, filters, no_cache)
+    if recording is not None and index is not None:
+        raise click.UsageError("give either --index or --recording", click.get_current_context())
+    return Wanted(config, index, sets, filters, no_cache, recording)
 
 
 def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -7,10 +7,15 @@ evaluator restores is the order that was shown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from engine.errors import SourceError
+from engine.ingest.lines import read_lines
 
 _LARGEST = 1e38
 _SMALLEST = float(np.finfo(np.float32).tiny)
@@ -52,3 +57,39 @@ def run_lines(
     query = encode_id(query_id)
     for rank, (id_, score) in enumerate(zip(ids, strictly_decreasing(scores), strict=True), start=1):
         yield f"{query} Q0 {encode_id(id_)} {rank} {score:.9g} {tag}"
+
+
+def read_run(path: Path) -> dict[str, list[str]]:
+    """Query id → document ids in the order that trec_eval restores: by score as float32, equal ones by falling id.
+
+    Raises ``SourceError`` with ``file:line`` for a line that is none and for a document that stands there twice.
+    """
+    found: dict[str, dict[str, np.float32]] = {}
+    for line in read_lines(path):
+        columns = line.text.split()
+        if not columns and not line.problem:
+            continue
+        score = _float(columns[4]) if len(columns) == 6 else None
+        if line.problem or score is None:
+            reason = line.problem or "this is no line of a run"
+            raise SourceError(f"{path}:{line.number}: {reason}", hint="query Q0 document rank score tag")
+        scores = found.setdefault(columns[0], {})
+        if columns[2] in scores:
+            raise SourceError(
+                f"{path}:{line.number}: query {columns[0]} has document {columns[2]} already",
+                hint="each document stands once in a query's list",
+            )
+        scores[columns[2]] = score
+    # by id falling first: the second sort is stable
+    return {
+        query: sorted(sorted(scores, reverse=True), key=scores.__getitem__, reverse=True)
+        for query, scores in found.items()
+    }
+
+
+def _float(text: str) -> np.float32 | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(value) else np.float32(min(max(value, -_LARGEST), _LARGEST))

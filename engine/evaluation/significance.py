@@ -20,6 +20,7 @@ _BLOCK = 1 << 22
 """Random numbers held at once, so that a thousand queries and ten thousand trials fit in memory."""
 
 _NORMAL = NormalDist()
+Method = Literal["percentile", "bca"]
 
 
 def randomisation_test(differences: FloatArray, trials: int = TRIALS, seed: int = SEED) -> float:
@@ -69,34 +70,45 @@ def _random_signs(random: np.random.Generator, count: int, n: int) -> FloatArray
 
 
 def bootstrap_interval(
-    values: FloatArray,
-    level: float = 0.95,
-    method: Literal["percentile", "bca"] = "bca",
-    trials: int = TRIALS,
-    seed: int = SEED,
+    values: FloatArray, level: float = 0.95, method: Method = "bca", trials: int = TRIALS, seed: int = SEED
 ) -> tuple[float, float]:
     """The interval of the mean of ``values`` float64[queries] over queries drawn anew (Efron and Tibshirani, "An
     introduction to the bootstrap", 1993, chapters 13 and 14; ``bca`` corrects bias and skew). Where all values are
-    equal, both ends are that value."""
-    n = len(values)
-    if n == 0:
-        return float("nan"), float("nan")
-    mean = float(values.mean())
-    if np.ptp(values) == 0:
-        return mean, mean
-    random = np.random.default_rng(seed)
-    means = np.concatenate([values[random.integers(0, n, (count, n))].mean(axis=1) for count in _blocks(trials, n)])
-    ends = ((1 - level) / 2, (1 + level) / 2)
-    if method == "bca":
-        ends = _bca(values, means, ends)
-    low, high = np.quantile(means, ends)
+    equal, both ends are that value; NaN without values."""
+    low, high = bootstrap_intervals(values[:, None], level, method, trials, seed)[0]
     return float(low), float(high)
+
+
+def bootstrap_intervals(
+    values: FloatArray, level: float = 0.95, method: Method = "bca", trials: int = TRIALS, seed: int = SEED
+) -> FloatArray:
+    """The same for each column of float64[queries, M], float64[M, 2]; the columns share what is drawn."""
+    n, columns = values.shape
+    if n == 0:
+        return np.full((columns, 2), np.nan)
+    random = np.random.default_rng(seed)
+    means = np.concatenate([_drawn(random, count, n) @ values / n for count in _blocks(trials, max(n, columns))])
+    intervals = np.empty((columns, 2))
+    for column, (one, found) in enumerate(zip(values.T, means.T, strict=True)):
+        ends = ((1 - level) / 2, (1 + level) / 2)
+        if method == "bca" and np.ptp(one) > 0:
+            ends = _bca(one, found, ends)
+        intervals[column] = np.quantile(found, ends) if np.ptp(one) > 0 else one[0]
+    return intervals
+
+
+def _drawn(random: np.random.Generator, count: int, n: int) -> FloatArray:
+    """float64[count, n]: how often each of n queries was drawn in n draws."""
+    flat = random.integers(0, n, (count, n)) + n * np.arange(count)[:, None]
+    return np.bincount(flat.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
 
 
 def _bca(values: FloatArray, means: FloatArray, ends: tuple[float, float]) -> tuple[float, float]:
     """The quantiles of ``means`` that stand for ``ends`` once bias and acceleration are taken out."""
     mean = values.mean()
-    below = ((means < mean).mean() + (means <= mean).mean()) / 2
+    # the same sum in another order may differ in the last bits
+    near = 1e-12 * np.abs(values).max()
+    below = ((means < mean - near).mean() + (means <= mean + near).mean()) / 2
     if not 0 < below < 1:
         return ends
     bias = _NORMAL.inv_cdf(below)

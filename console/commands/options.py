@@ -19,10 +19,15 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 def settings_options(
-    *, index: bool = True, filters: bool = False, cache: bool = False, several: bool = False
+    *,
+    index: bool = True,
+    filters: bool = False,
+    cache: bool = False,
+    recording: bool = False,
+    several: bool = False,
 ) -> Callable[[F], F]:
-    """-c and --set, and on request --index, --filter and --no-cache, gathered into the argument ``wanted``; with
-    ``several`` -c may be repeated, and ``wanted`` is a tuple with one for each."""
+    """-c and --set, and on request --index, --filter, --no-cache and --recording, gathered into the argument
+    ``wanted``; with ``several`` -c may be repeated, and ``wanted`` is a tuple with one for each."""
 
     def decorate(function: F) -> F:
         @wraps(function)
@@ -33,10 +38,11 @@ def settings_options(
             index: Path | None = None,
             filters: tuple[str, ...] = (),
             no_cache: bool = False,
+            recording: Path | None = None,
             **kwargs: Any,
         ) -> Any:
             files = (config or (None,)) if isinstance(config, tuple) else (config,)
-            wanted = tuple(_wanted(file, index, sets, filters, no_cache) for file in files)
+            wanted = tuple(_wanted(file, index, sets, filters, no_cache, recording) for file in files)
             return function(*args, wanted=wanted if several else wanted[0], **kwargs)
 
         options = [

@@ -273,6 +273,15 @@ def test_the_demo_is_built_once(
     assert "needs a terminal" in shut.err
 
 
+def test_a_log_in_detail_and_without_secrets(cli: Cli, index: Path, tmp_path: Path, home: Path) -> None:
+    failing = ("--set", "rerank.provider=nobody", "--set", "rerank.api_key=sk-very-secret-indeed")
+    assert cli("--log", tmp_path / "my.log", "search", "seconds", "--index", index, *failing).code == 0
+    written = (tmp_path / "my.log").read_text()
+    assert "WARNING engine.asking: rerank with nobody failed" in written
+    assert "sk-very-secret" not in written
+    assert not home.exists() or not (home / "log").exists()
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts(cli: Cli, shell: str) -> None:
     assert b"_RANKSCOPE_COMPLETE" in cli("completion", shell).out

@@ -32,7 +32,7 @@ def run_app(loaded: Loaded, open_index: Callable[[], Pipeline], query: str | Non
     """
     refuse_terminal(os.environ.get("TERM", ""), sys.stdin.isatty(), sys.stdout.isatty())
     hold_keys()
-    os.environ.setdefault("TEXTUAL_FPS", FPS)
+    prepare_textual()
     places = locations()
     notices: list[str] = []
     try:
@@ -83,6 +83,11 @@ def hold_keys() -> None:
     held[3] &= ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
     atexit.register(termios.tcsetattr, stdin, termios.TCSANOW, before)
     termios.tcsetattr(stdin, termios.TCSANOW, held)
+
+
+def prepare_textual() -> None:
+    """Set what Textual reads when it is imported."""
+    os.environ.setdefault("TEXTUAL_FPS", FPS)
 
 
 def tune_collector() -> None:

@@ -48,3 +48,8 @@ class ActionRequested(Message):
 
     name: str
     args: tuple[str, ...] = ()
+
+
+@dataclass
+class ScreenReady(Message):
+    """The main screen is composed and its query line has the focus."""

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 
 from console.launch import Launch
@@ -23,8 +25,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "say_how_to_leave", show=False, system=True)]
 
-    def __init__(self, launch: Launch) -> None:
-        super().__init__()
+    def __init__(self, launch: Launch, driver_class: type[Driver] | None = None) -> None:
+        super().__init__(driver_class=driver_class)
         self.themes = load_themes((themes_dir(), *launch.themes))
         for name in list(self.available_themes):
             self.unregister_theme(name)
@@ -33,6 +35,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.theme, notice = self.themes.pick(launch.theme)
         notices = (*launch.notices, *(problem.message for problem in self.themes.problems), *filter(None, (notice,)))
         self.main = MainScreen(replace(launch, notices=notices))
+        self._held: list[events.Event] = []
         self.set_keymap({name: ",".join(keys) for name, keys in launch.keymap.items()})
 
     def get_default_screen(self) -> MainScreen:
@@ -42,6 +45,19 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """None: our own table of actions has them."""
         return ()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys from before the query line is there wait for it; Textual would give them to nobody."""
+        if isinstance(event, events.Key | events.Paste) and not self.main.ready:
+            self._held.append(event)
+            return
+        await super().on_event(event)
+
+    def on_screen_ready(self) -> None:
+        """The query line has the focus: hand it what was typed."""
+        for event in self._held:
+            self.post_message(event)
+        self._held.clear()
 
     def action_say_how_to_leave(self) -> None:
         """Whoever presses ctrl+c wants out, and may lose nothing by it."""

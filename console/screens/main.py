@@ -22,7 +22,15 @@ from textual.widget import Widget
 from console.actions import ACTIONS, BY_NAME, Context
 from console.history import History
 from console.launch import Launch
-from console.messages import ActionRequested, CursorMoved, KnobTurned, Pinned, QuerySubmitted, RerankToggled
+from console.messages import (
+    ActionRequested,
+    CursorMoved,
+    KnobTurned,
+    Pinned,
+    QuerySubmitted,
+    RerankToggled,
+    ScreenReady,
+)
 from console.screens.asking import Asking
 from console.screens.deeds import Deeds
 from console.session import Details, Session
@@ -31,6 +39,7 @@ from console.views_document import document_view
 from console.views_empty import empty_view, first_start
 from console.views_knobs import greyed
 from console.widgets.bars import Divider, FootLine, JourneyLine, QueryMark, TitleBar
+from console.widgets.direct import Covered
 from console.widgets.document_panel import DocumentPanel
 from console.widgets.empty import EmptyState
 from console.widgets.knob_panel import KnobPanel
@@ -61,6 +70,14 @@ HINTS = (
     ("F1", "help", "help"),
     ("^q", "quit", "quit"),
 )
+
+
+class Row(Horizontal, Covered):
+    """Children side by side."""
+
+
+class Column(Vertical, Covered):
+    """Children one above the other."""
 
 
 class MainScreen(Screen[None]):
@@ -100,6 +117,7 @@ class MainScreen(Screen[None]):
         self.history = History(launch.history)
         self.weights_open = False
         self.alone = ""
+        self.ready = False
         self.legs_shown: bool | None = None
         self.deeds = Deeds(self)
         self._version = 0
@@ -125,16 +143,17 @@ class MainScreen(Screen[None]):
         self.document_pane = Pane("4", "Document", "document", self.document)
         self.knobs = KnobPanel(id="knobs")
         self.weights_pane = Pane("3", "Weights", "weights", self.knobs)
+        self.panes = (*self.lists.panes.values(), self.document_pane, self.weights_pane)
         self.divider, self.journey_line, self.foot = Divider(), JourneyLine(), FootLine()
         yield self.title_bar
-        with Horizontal(id="ask"):
+        with Row(id="ask"):
             yield QueryMark()
             yield self.query_line
-        with Horizontal(id="status"):
+        with Row(id="status"):
             yield self.timings
             yield self.chip
-        with Horizontal(id="panes"):
-            with Vertical(id="left"):
+        with Row(id="panes"):
+            with Column(id="left"):
                 yield self.lists
                 yield self.empty
                 yield self.document_pane
@@ -149,6 +168,8 @@ class MainScreen(Screen[None]):
         self.chip.show(None, "opening the index")
         for notice in self.launch.notices:
             self.tell(notice, "warning")
+        self.ready = True
+        self.post_message(ScreenReady())
         self.call_after_refresh(self.asking.open)
 
     def on_resize(self) -> None:
@@ -244,7 +265,7 @@ class MainScreen(Screen[None]):
         dirty = bool(self.session and self.session.dirty)
         try_number = f" · try {self.session.current.number}" if self.session and len(self.session.tries) > 1 else ""
         self.title_bar.show(name, dirty=dirty, note=try_number, index=self._index_text())
-        for pane in self.query(Pane):
+        for pane in self.panes:
             pane.heading.mark(pane.content.has_focus)
         self.journey_line.show(self._journey())
         self.foot.show(HINTS, *self._said)
@@ -402,4 +423,4 @@ class MainScreen(Screen[None]):
 
     def pane_of(self, widget: Widget | None) -> Pane | None:
         """The pane that a widget stands in."""
-        return next((p for p in self.query(Pane) if widget is not None and p in widget.ancestors_with_self), None)
+        return next((p for p in self.panes if widget is not None and p in widget.ancestors_with_self), None)

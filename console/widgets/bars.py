@@ -160,6 +160,8 @@ class JourneyLine(Direct):
         row.add(f" {PINNED_MARK} ", palette.pinned).add(fit(clean(way.title), max(room, 8)), palette.text)
         for stage, place in way.steps:
             row.add(f"  {stage} ", palette.muted).add(place, palette.heading)
-        return row.add("  → ", palette.rule).add(way.end, palette.success if way.kept else palette.warning).strip(
-            self.ground
+        return (
+            row.add("  → ", palette.rule)
+            .add(way.end, palette.success if way.kept else palette.warning)
+            .strip(self.ground)
         )

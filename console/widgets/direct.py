@@ -6,12 +6,19 @@ crop, and the filters of NO_COLOR and terminal colours. Widgets of this kind hav
 
 from __future__ import annotations
 
-from rich.style import Style
+from textual.filter import ANSIToTruecolor
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.theme import Theme
+from textual.widget import Widget
 
 from console.widgets.lines import Painted
+
+
+class Covered(Widget):
+    """A container that its children cover whole: it paints nothing, and so costs nothing in a frame."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        return []
 
 
 class Direct(Painted):
@@ -19,25 +26,10 @@ class Direct(Painted):
 
     ALLOW_SELECT = False
 
-    _ground: tuple[Theme, Style] | None = None
-
-    @property
-    def ground(self) -> Style:
-        """The colours that a row lies on, resolved once per theme."""
-        theme = self.app.current_theme
-        if self._ground is None or self._ground[0] is not theme:
-            background = self.background_colors[1].rich_color
-            self._ground = (theme, Style(bgcolor=background) + self.palette.text)
-        return self._ground[1]
-
-    def notify_style_update(self) -> None:
-        self._ground = None
-        super().notify_style_update()
-
     def render_lines(self, crop: Region) -> list[Strip]:
         strips = [self.render_line(y) for y in crop.line_range]
-        filters = self.get_line_filters()
-        if filters:
+        filters = [each for each in self.get_line_filters() if not isinstance(each, ANSIToTruecolor)]
+        if filters:  # our themes have true colours, or are for terminals that keep their own
             background = self.background_colors[1]
             for line_filter in filters:
                 strips = [strip.apply_filter(line_filter, background) for strip in strips]

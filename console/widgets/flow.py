@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 from rich.segment import Segment
@@ -17,8 +19,6 @@ SAME, WON, LOST, PINNED, CURSOR = range(5)
 
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint8)
 """The braille bit of each dot of a cell, four rows by two columns."""
-
-Cells = npt.NDArray[np.uint8]
 
 
 class Flow(Direct):
@@ -61,23 +61,13 @@ class Flow(Direct):
         tops = int(self._left.scroll_offset.y), int(self._right.scroll_offset.y)
         lines = visible_lines(left, right, tops, height, self._left.cursor_id, self._left.pinned_id)
         text, kinds = raster(lines, width, height)
-        return [self._strip(text[y], kinds[y]) for y in range(height)]
-
-    def _strip(self, text: list[str], kinds: list[int]) -> Strip:
-        styles = self._styles()
-        segments = []
-        start = 0
-        for end in range(1, len(text) + 1):
-            if end == len(text) or kinds[end] != kinds[start]:
-                segments.append(Segment("".join(text[start:end]), styles[kinds[start]]))
-                start = end
-        return Strip(segments, len(text))
-
-    def _styles(self) -> tuple[Style, ...]:
         palette, ground = self.palette, self.ground
-        return tuple(
-            ground + style for style in (palette.rule, palette.up, palette.down, palette.pinned, palette.heading)
-        )
+        styles = [ground + style for style in (palette.rule, palette.up, palette.down, palette.pinned, palette.heading)]
+        return [self._strip(text[y], kinds[y], styles) for y in range(height)]
+
+    def _strip(self, text: str, kinds: list[int], styles: list[Style]) -> Strip:
+        edges = [0, *(at for at in range(1, len(text)) if kinds[at] != kinds[at - 1]), len(text)]
+        return Strip([Segment(text[a:b], styles[kinds[a]]) for a, b in pairwise(edges)], len(text))
 
 
 def visible_lines(
@@ -104,32 +94,28 @@ def visible_lines(
     return np.column_stack((a, b, kind))[order].astype(np.int64)
 
 
-def raster(lines: npt.NDArray[np.int64], width: int, height: int) -> tuple[list[list[str]], list[list[int]]]:
-    """The characters of ``visible_lines`` and what each cell's line says: [height][width] both.
+def raster(lines: npt.NDArray[np.int64], width: int, height: int) -> tuple[list[str], list[list[int]]]:
+    """The rows of text that draw ``visible_lines``, and for each cell what its line says, [height][width].
 
     A document in view on both sides is an S-curve from edge to edge; on one side alone it is ↑ or ↓ at that edge.
     """
-    dots = np.zeros((height * 4, width * 2), dtype=bool)
+    dots = np.zeros((height * 4, width * 2), dtype=np.uint8)
     kinds = np.zeros((height, width), dtype=np.int64)
     inside = (lines[:, :2] >= 0) & (lines[:, :2] < height)
-    both = lines[inside.all(axis=1)]
+    joined = inside.all(axis=1)
+    both = lines[joined]
     if len(both):
         steps = width * 2 + height * 4
         t = (np.arange(steps) + 0.5) / steps
-        bend = t * t * (3 - 2 * t)
-        x = np.broadcast_to((t * width * 2).astype(np.int64), (len(both), steps))
+        x = np.broadcast_to((t * width * 2).astype(np.int64), (len(both), steps)).ravel()
         start, end = both[:, :1] * 4 + 1, both[:, 1:2] * 4 + 1
-        y = np.rint(start + (end - start) * bend).astype(np.int64)
-        dots[y, x] = True
-        for line in range(len(both)):  # in order: a later line takes the cell's colour
-            kinds[y[line] // 4, x[line] // 2] = both[line, 2]
-    cells = (dots.reshape(height, 4, width, 2) * _BITS[None, :, None, :]).sum(axis=(1, 3), dtype=np.int64)
-    text = [[chr(0x2800 + cell) if cell else " " for cell in row] for row in cells.tolist()]
-    colours = kinds.tolist()
-    for (a, b, kind), (in_left, _) in zip(
-        lines[~inside.all(axis=1)].tolist(), inside[~inside.all(axis=1)].tolist(), strict=True
-    ):
-        here, there, column = (a, b, 0) if in_left else (b, a, width - 1)
-        text[here][column] = "↑" if there < here else "↓"
-        colours[here][column] = kind
-    return text, colours
+        y = np.rint(start + (end - start) * (t * t * (3 - 2 * t))).astype(np.int64).ravel()
+        dots[y, x] = 1
+        kinds[y // 4, x // 2] = np.repeat(both[:, 2], steps)  # of lines that share a cell the last has it
+    cells = np.einsum("hawb,ab->hw", dots.reshape(height, 4, width, 2), _BITS, dtype=np.uint32)
+    characters = np.where(cells > 0, cells + 0x2800, 0x20).astype("<u4")
+    for (left, right, kind), (in_left, _) in zip(lines[~joined].tolist(), inside[~joined].tolist(), strict=True):
+        here, there, column = (left, right, 0) if in_left else (right, left, width - 1)
+        characters[here, column] = ord("↑" if there < here else "↓")
+        kinds[here, column] = kind
+    return [row.tobytes().decode("utf-32-le") for row in characters], kinds.tolist()

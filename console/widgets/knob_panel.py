@@ -70,6 +70,7 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._layout_of_rows = Layout()
+        self._painted: dict[str, tuple[tuple[object, ...], Strip]] = {}
         self._cursor = ""
         self._top = 0
         self._typed: str | None = None
@@ -117,11 +118,20 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         return [*painted, *self._foot(width, height - room)]
 
     def _line(self, line: KnobRow | str, width: int) -> Strip:
+        """The line, the same object as before where it shows the same: most knobs stay as they are while one turns."""
+        path = line if isinstance(line, str) else line.path
+        cursor = path == self._cursor
+        key = (line, width, self.palette, cursor and (self.has_focus, self._typed))
+        known = self._painted.get(path)
+        if known is None or known[0] != key:
+            known = self._painted[path] = (key, self._paint_line(line, width, cursor))
+        return known[1]
+
+    def _paint_line(self, line: KnobRow | str, width: int, cursor: bool) -> Strip:
         palette = self.palette
         if isinstance(line, str):
             row = Row(width).add(f" {line} ", palette.heading)
             return row.add("─" * max(row.left - 1, 0), palette.rule).strip()
-        cursor = line.path == self._cursor
         text = self._typed if cursor else None
         return paint(line, self._shape(), palette, width, cursor=cursor, focused=self.has_focus, typed=text)
 

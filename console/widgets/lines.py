@@ -119,27 +119,43 @@ def _wrap_paragraph(text: str, width: int) -> list[tuple[int, int]]:
 
 
 class Painted(Widget):
-    """A widget that paints whole lines itself; ``palette`` is resolved once per theme."""
+    """A widget that paints whole lines itself. Palette and ground are resolved once, until its styles change."""
 
     _resolved: tuple[Theme, Palette] | None = None
+    _ground: Style | None = None
 
     @property
     def palette(self) -> Palette:
-        theme = self.app.current_theme
-        if self._resolved is None or self._resolved[0] is not theme:
-            self._resolved = (theme, palette_of(theme))
+        if self._ground is None or self._resolved is None:
+            self._resolve()
+        assert self._resolved is not None
         return self._resolved[1]
 
     @property
     def ground(self) -> Style:
         """What lies under every cell: rows are painted as they are, so each must bring its background."""
-        return Style(bgcolor=self.background_colors[1].rich_color)
+        if self._ground is None:
+            self._resolve()
+        assert self._ground is not None
+        return self._ground
+
+    def _resolve(self) -> None:
+        theme = self.app.current_theme
+        if self._resolved is None or self._resolved[0] is not theme:
+            self._resolved = (theme, palette_of(theme))
+        self._ground = Style(bgcolor=self.background_colors[1].rich_color) + self._resolved[1].text
+
+    def notify_style_update(self) -> None:
+        """Called by Textual when the theme or a style of the widget has changed."""
+        self._ground = None
+        super().notify_style_update()
 
 
 class LinesWidget(Painted):
     """A widget whose lines are built whole from its view, on the first paint after ``repaint``."""
 
-    _built: tuple[tuple[int, Theme, Style], Sequence[Strip]] | None = None
+    _built: tuple[int, Sequence[Strip]] | None = None
+    _before: Sequence[Strip] = ()
 
     def lines(self, width: int) -> Sequence[Strip]:
         """The lines of the present view, each exactly ``width`` wide."""
@@ -151,10 +167,21 @@ class LinesWidget(Painted):
         self.refresh()
 
     def built(self, width: int) -> Sequence[Strip]:
-        key = (width, self.app.current_theme, self.ground)
-        if self._built is None or self._built[0] != key:
-            self._built = (key, [strip.apply_style(key[2]) for strip in self.lines(width)])
+        if self._built is None or self._built[0] != width:
+            ground = self.ground
+            lines = [strip.apply_style(ground) for strip in self.lines(width)]
+            self._built = (width, [self._same(at, line) for at, line in enumerate(lines)])
+            self._before = self._built[1]
         return self._built[1]
+
+    def _same(self, at: int, line: Strip) -> Strip:
+        """The line as it was painted last where it has not changed: Textual keeps its work in it."""
+        before = self._before[at] if at < len(self._before) else None
+        return before if before is not None and before == line else line
+
+    def notify_style_update(self) -> None:
+        self._built = None
+        super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
         width = self.content_size.width

@@ -9,12 +9,13 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from console.views import FUSED, RERANKED, ListView
+from console.widgets.direct import Covered
 from console.widgets.flow import Flow
 from console.widgets.pane import Pane
 from console.widgets.result_list import ResultList
 
 
-class Lists(Horizontal):
+class Lists(Horizontal, Covered):
     """``by_name`` holds the lists from left to right: legs, ``fused``, ``reranked``."""
 
     DEFAULT_CSS = "Lists { height: 1fr; width: 1fr; }"
@@ -68,18 +69,22 @@ class Lists(Horizontal):
         given = {view.name: view for view in views}
         for name, content in self.by_name.items():
             view = given.get(name)
-            content.show(view, cursor_id, pinned_id)
-            if view is not None:
-                self.panes[name].heading.show(view.heading, view.note)
-        for flow in self.flows:
-            flow.refresh()
+            if self.panes[name].display:  # Textual lays the screen out anew when what is hidden asks for a frame
+                content.show(view, cursor_id, pinned_id)
+                if view is not None:
+                    self.panes[name].heading.show(view.heading, view.note)
+        self._refresh_flows()
 
     def point_at(self, document_id: str) -> None:
         """Put every list's cursor on a document, with its row in view."""
-        for content in self.by_name.values():
+        for content in self._shown():
             content.point_at(document_id)
+        self._refresh_flows()
+
+    def _refresh_flows(self) -> None:
         for flow in self.flows:
-            flow.refresh()
+            if flow.display:
+                flow.refresh()
 
     def to_top(self) -> None:
         for content in self.by_name.values():
@@ -87,11 +92,14 @@ class Lists(Horizontal):
 
     def refresh_rows(self) -> None:
         """Paint the same views again, as when texts have come."""
-        for content in self.by_name.values():
+        for content in self._shown():
             content.refresh()
+
+    def _shown(self) -> Iterator[ResultList]:
+        return (content for name, content in self.by_name.items() if self.panes[name].display)
 
     @property
     def visible_ids(self) -> list[str]:
         """Ids of every row in view, each once."""
-        shown = [content.visible_ids for content in self.by_name.values() if content.display]
+        shown = [content.visible_ids for content in self._shown()]
         return list(dict.fromkeys(i for ids in shown for i in ids))

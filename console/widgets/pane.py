@@ -7,9 +7,10 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from console.widgets.bars import PaneTitle
+from console.widgets.direct import Covered
 
 
-class Pane(Vertical):
+class Pane(Vertical, Covered):
     """``action`` is the action that goes to the pane; a click on the heading asks for it."""
 
     DEFAULT_CSS = "Pane { width: 1fr; height: 1fr; }"

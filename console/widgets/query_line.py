@@ -20,6 +20,7 @@ class QueryLine(Input):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+j", "submit", show=False),  # Enter, where it was typed before the terminal was ours
         Binding("up", "older", "Older query", id="query-older"),
         Binding("down", "newer", "Newer query", id="query-newer"),
     ]

@@ -112,7 +112,8 @@ def cli(context: click.Context, debug: bool, log: Path | None, theme: str, wante
 
         open_last(wanted, theme)
     elif wanted.named or theme:
-        raise click.UsageError(f"Give -c, --index, --set, --recording and --theme after `{context.invoked_subcommand}`.", context)
+        options = "-c, --index, --set, --recording and --theme"
+        raise click.UsageError(f"Give {options} after `{context.invoked_subcommand}`.", context)
 
 
 def _start_log(context: click.Context, file: Path | None) -> None:

@@ -24,13 +24,14 @@ _MANIFEST = "rankscope-index.json"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the options -c, --index, --set, --filter and --no-cache say."""
+    """What the options -c, --index, --set, --filter, --no-cache and --recording say."""
 
     config: Path | None = None
     index: Path | None = None
     sets: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     no_cache: bool = False
+    recording: Path | None = None
 
     @property
     def named(self) -> bool:
@@ -48,11 +49,15 @@ def load_settings(wanted: Wanted, places: Locations | None = None) -> Loaded:
 
 
 def load_for_search(wanted: Wanted, places: Locations | None = None) -> Loaded:
-    """The same, with an index that exists where none was named: ``./index``, else the demo's.
+    """The same, with an index that exists where none was named: ``./index``, else the demo's; or with a recording.
 
-    Raises ``IndexNotFoundError`` where there is neither.
+    Raises ``IndexNotFoundError`` where there is neither, ``RecordingError`` for a recording that cannot be opened.
     """
     places = places or locations()
+    if wanted.recording is not None:
+        from console.replaying import load_recorded
+
+        return load_recorded(wanted.recording, wanted, places)
     loaded = load_settings(wanted, places)
     if wanted.config is not None or loaded.explicit("store.path") or loaded.explicit("store.kind"):
         return loaded
@@ -94,9 +99,12 @@ def _basic_string(text: str) -> str:
 
 
 def open_index(loaded: Loaded, *, no_cache: bool = False) -> Pipeline:
-    """The pipeline on the settings' index. Raises ``StoreError`` and ``SettingsError``."""
+    """The pipeline on the settings' index, or on their recording. Raises ``StoreError`` and ``SettingsError``."""
+    from console.replaying import RecordedSettings
     from engine.api import open_pipeline
 
+    if isinstance(loaded, RecordedSettings):
+        return loaded.pipeline()
     explicit = [name for name, source in loaded.sources.items() if source.kind is not SourceKind.DEFAULT]
     cache = None if no_cache else locations().cache
     return open_pipeline(loaded.settings, loaded.base_dir, cache_dir=cache, explicit=explicit)

@@ -32,5 +32,6 @@ def open_console(wanted: Wanted, *, theme: str = "") -> None:
     from console.app import run_app
 
     loaded = load_for_search(wanted)
-    remember(wanted, locations())
+    if wanted.recording is None:
+        remember(wanted, locations())
     run_app(loaded, lambda: open_index(loaded), theme=theme)

@@ -26,7 +26,7 @@ from engine.search import Search
 from engine.settings.schema import Settings
 from engine.settings.shape import LEG_KINDS
 
-_LISTED = 5
+_LISTED, _LISTED_WIDTH = 5, 40
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,12 @@ class Recording:
     def settings(self) -> Settings:
         return self.recorded.settings
 
+    @property
+    def settings_tree(self) -> dict[str, Any]:
+        """The settings as a tree, for other settings to stand on."""
+        tree: dict[str, Any] = msgspec.to_builtins(self.settings)
+        return tree
+
     @cached_property
     def searches(self) -> tuple[RecordedSearch, ...]:
         return tuple(RecordedSearch(self, section) for section in self.sections)
@@ -96,6 +102,13 @@ class Replay(Pipeline):
     def queries(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(each.text for each in self.recording.searches))
 
+    @property
+    def listing(self) -> str:
+        """The first queries, and how many more there are, in words."""
+        shown = [text if len(text) <= _LISTED_WIDTH else text[: _LISTED_WIDTH - 1] + "…" for text in self.queries]
+        more = len(shown) - _LISTED
+        return ", ".join(map(repr, shown[:_LISTED])) + (f" and {more} more" if more > 0 else "") or "no queries"
+
     def begin(self, text: str, *, syntax: bool = True) -> Search:
         """The recorded search of this text, read as it was then. Running one that is not there raises
         ``RecordingError`` with those that are."""
@@ -104,11 +117,8 @@ class Replay(Pipeline):
             return found.search()
         if not text.strip():
             return Search(self.resources, Query.plain(text))
-        more = len(self.queries) - _LISTED
-        listed = ", ".join(map(repr, self.queries[:_LISTED])) + (f" and {more} more" if more > 0 else "")
-        error = RecordingError(
-            f"the query {text!r} is not in the recording {self.recording.path.name}", hint=f"it has {listed or 'none'}"
-        )
+        message = f"the query {text!r} is not in the recording {self.recording.path.name}"
+        error = RecordingError(message, hint=f"it has {self.listing}")
         return UnrecordedSearch(self.resources, Query.plain(text), error)
 
 

@@ -47,7 +47,7 @@ class Size(click.ParamType[tuple[int, int]]):
 @click.option(
     "-o", "--output", "format_", type=click.Choice(["table", "json"]), default="table", help="Format; default: table."
 )
-@settings_options(cache=True)
+@settings_options(cache=True, recording=True)
 def command(script: str, ui: bool, size: tuple[int, int], keep_going: bool, format_: str, wanted: Wanted) -> None:
     """Run a SCRIPT: one action of the console a line, with expectations between them. A search test for CI.
 

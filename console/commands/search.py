@@ -33,7 +33,7 @@ FORMATS = [str(name) for name in Format]
     type=click.Choice(FORMATS),
     help="What stdout gets. Default: json; with --queries ndjson; with --run nothing.",
 )
-@settings_options(filters=True, cache=True)
+@settings_options(filters=True, cache=True, recording=True)
 def command(
     query: tuple[str, ...],
     queries: str | None,
@@ -63,6 +63,12 @@ def command(
       trec_eval -m ndcg_cut.10 qrels.txt my.trec
       cut -f2 log.tsv | rankscope search --queries - -o ndjson
 
+    \b
+      rankscope record "sleep" -O sleep.rankscope
+      rankscope search --recording sleep.rankscope --set weights.dense=0.9
+
+    A recording answers the queries that it has; one that has a single query needs none here.
+
     A TREC run goes 1000 deep whatever cut.top_k and cut.offset say; only cut.threshold counts.
 
     One failed leg is a note on stderr; if no leg answers, the exit code is 3. With rerank.required a reranker that
@@ -70,6 +76,10 @@ def command(
     """
     from console.searching import Wish, search_many, search_once
 
+    if not query and queries is None and wanted.recording is not None:
+        from console.replaying import only_query
+
+        query = (only_query(wanted.recording),)
     if bool(query) == (queries is not None):
         raise click.UsageError("give either a query or --queries FILE", click.get_current_context())
     wish = Wish.of(Format(format_) if format_ else None, run_file, depth, many=queries is not None)

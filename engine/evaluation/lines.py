@@ -10,7 +10,7 @@ A leg at exactly 0 is not run, which is another pool: the ends of the range are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -99,13 +99,13 @@ class Lines:
         keys: FloatArray = (1.0 - shares)[:, None] * self.start[some] + shares[:, None] * self.end[some]
         return keys
 
-    def meeting(self, row: int, others: IntArray | None = None) -> tuple[FloatArray, IntArray]:
+    def meeting(self, row: int, others: Sequence[int] = ()) -> tuple[FloatArray, IntArray]:
         """Shares strictly inside 0…1 at which the document changes places with another, float64[c] rising, and who
-        that is, int64[c] pool rows. ``others`` limits them."""
+        that is, int64[c] pool rows; with ``others`` only one of these."""
         at = int(np.flatnonzero(self.rows == row)[0])
         before, after = self.start - self.start[at], self.end - self.end[at]
         crosses = before * after < 0
-        if others is not None:
+        if others:
             crosses &= np.isin(self.rows, others)
         found = np.flatnonzero(crosses)
         shares = before[found] / (before[found] - after[found])

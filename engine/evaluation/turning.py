@@ -1,9 +1,10 @@
 """Where the final order turns along one weight: every value at which it can, and the order between two of them.
 
 Without a reranker the order is that of straight lines. With one it also depends on which documents are among the first
-``top_n``, and under the blend ``weighted`` on the scale of their fused scores; between two crossings of the fused
-lines both are fixed, and the blended scores are lines once more (up to a factor that all share; under the
-normaliser ``z-score``, whose σ is no line, the value is the chord's).
+``top_n``, under the blend ``weighted`` on the scale of their fused scores, and under ``ragflow`` on the features.
+Between two crossings of the fused lines all that is fixed, and the blended scores are lines once more, up to a factor
+that all share. Where they are not (``z-score`` has a σ, ``theoretical-min-max`` clips at 0), a piece whose ends differ
+is halved until the value is found.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from dataclasses import replace
 import numpy as np
 
 from engine.evaluation.lines import BLEND, FEATURE, LEG, Axis, Lines, crossings, lines
-from engine.evaluation.orders import Sweep, Window, blended, reranked
+from engine.evaluation.orders import Sweep, Window, blended, orders, reranked
 from engine.fusion.fuse import weights_of
 from engine.ranking import WeightGrid, Weighting, rank
 from engine.records import CandidatePool, FloatArray, RerankScores
 
 _INSET = 1e-6
 _TINY = 1e-12
+_NARROW = 1e-10
 
 
 def sweep_along(pool: CandidatePool, weighting: Weighting, axis: Axis, values: FloatArray) -> Sweep:
@@ -55,20 +57,42 @@ def turns(
     depth: int = 0,
     rows: tuple[int, ...] = (),
 ) -> FloatArray:
-    """Shares strictly inside 0…1 at which the first ``depth`` of the final order, or the place of one of ``rows``, can
-    change, float64[c] rising. All real changes are among them."""
-    own = [found.meeting(row)[0] for row in rows if row in found.rows]
+    """Shares strictly inside 0…1 at which something of the final order can change, float64[c] rising: the first
+    ``depth``, and of ``rows`` the place of one, or the order of two. All real changes are among them."""
+    own = [found.meeting(rows[0], rows[1:])[0]] if rows and rows[0] in found.rows else []
     window = 0
     if found.axis.kind != BLEND and reranked(rerank_scores, weighting):
         window = weighting.top_n
     deep = max(depth, window)
     parts = [*own, crossings(found, deep) if deep else np.zeros(0)]
     shares = _distinct(np.concatenate(parts))
-    if window and weighting.blend == "weighted":
+    if window and weighting.blend in ("weighted", "ragflow"):
         assert rerank_scores is not None
         inner = _blended_crossings(pool, rerank_scores, weighting, found, shares, rows if not depth else None)
         shares = _distinct(np.concatenate([shares, inner]))
+        shares = _halved(pool, rerank_scores, weighting, found, shares)
     return shares
+
+
+def _halved(
+    pool: CandidatePool, rerank_scores: RerankScores, weighting: Weighting, found: Lines, shares: FloatArray
+) -> FloatArray:
+    """``shares`` with a value more for every piece at whose two ends the window stands in different orders."""
+    edges, _ = between(shares)
+    low, high = edges[:-1], edges[1:]
+    while len(low):
+        inset = _INSET * (high - low)
+        ends = np.concatenate([low + inset, high - inset])
+        sweep = sweep_along(pool, weighting, found.axis, found.value(ends))
+        rows = orders(pool, rerank_scores, weighting, sweep, weighting.top_n)
+        differs = (rows[: len(low)] != rows[len(low) :]).any(axis=1)
+        low, high = low[differs], high[differs]
+        middle = (low + high) / 2
+        shares = np.concatenate([shares, middle])
+        wide = high - low > _NARROW
+        low, middle, high = low[wide], middle[wide], high[wide]
+        low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
+    return _distinct(shares)
 
 
 def between(shares: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -100,7 +124,9 @@ def _blended_crossings(
         blended(pool, rerank_scores, weighting, sweep_along(pool, weighting, found.axis, found.value(end)), depth)
         for end in ends
     )
-    weights = [_divisor(found, end, window) for end, window in zip(ends, (first, last), strict=True)]
+    weights = [np.ones(len(end)) for end in ends]
+    if weighting.blend == "weighted":
+        weights = [_divisor(found, end, window) for end, window in zip(ends, (first, last), strict=True)]
     start, end = (weight[:, None] * window.keys for weight, window in zip(weights, (first, last), strict=True))
     same = (first.rows == last.rows).all(axis=1)
     parts = [np.zeros(0)]

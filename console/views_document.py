@@ -12,10 +12,14 @@ from console.spans import clean_spans
 from engine.analysis.display import clean
 from engine.fusion.blends import resolve
 from engine.records import Document, DropRule, QueryTerm
+from engine.settings.schema import LexicalLeg
 from engine.stores.base import Highlight
 from engine.trace import Trace
 
 NAN = math.nan
+
+LONG_TEXT = 80
+"""Characters from which a field that no leg searches is shown all the same."""
 
 DROP_TEXTS: Mapping[DropRule, str] = {
     DropRule.TOP_K: "below the last result (cut.top_k)",
@@ -111,6 +115,21 @@ class TextBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class TextSource:
+    """What the texts are made of. Cleaning and wrapping them takes longer than the whole account, so whoever paints
+    keeps what ``text_blocks`` gave while ``same`` holds."""
+
+    document: Document | None
+    highlights: Sequence[Highlight]
+    fields: tuple[str, ...]
+
+    def same(self, other: TextSource) -> bool:
+        """Whether the texts would come out the same: these very records."""
+        here = self.document is other.document and self.highlights is other.highlights
+        return here and self.fields == other.fields
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class DocumentView:
     """Everything the document panel shows. ``rank`` is 0 where the document is not ranked."""
 
@@ -127,7 +146,7 @@ class DocumentView:
     places: tuple[Place, ...]
     dropped: str
     terms: tuple[TermAccount, ...]
-    texts: tuple[TextBlock, ...]
+    source: TextSource
     pinned: bool = False
 
 
@@ -166,7 +185,7 @@ def document_view(
         places=_places(trace, row),
         dropped=DROP_TEXTS[rule] if rule else "",
         terms=_terms(trace, terms),
-        texts=_texts(trace, document, highlights),
+        source=TextSource(document, highlights, _searched(trace)),
         pinned=pinned,
     )
 
@@ -304,17 +323,22 @@ def _terms(trace: Trace, given: Sequence[tuple[QueryTerm, float]] | None) -> tup
     )
 
 
-def _texts(trace: Trace, document: Document | None, highlights: Sequence[Highlight]) -> tuple[TextBlock, ...]:
-    """The fields that the lexical legs search, in their order, then other texts of some length."""
+def _searched(trace: Trace) -> tuple[str, ...]:
+    """The fields that the lexical legs search, in their order."""
+    legs = [leg for leg in trace.settings.legs.values() if isinstance(leg, LexicalLeg)]
+    return tuple(dict.fromkeys(name for leg in legs for name in leg.fields))
+
+
+def text_blocks(source: TextSource) -> tuple[TextBlock, ...]:
+    """The searched fields that the document has, then its other texts of some length."""
+    document = source.document
     if document is None:
         return ()
-    searched = [name for leg in trace.settings.legs.values() for name in getattr(leg, "fields", {})]
-    others = [name for name, value in document.fields.items() if isinstance(value, str) and len(value) > 80]
+    others = [name for name, value in document.fields.items() if isinstance(value, str) and len(value) > LONG_TEXT]
     blocks = []
-    for name in dict.fromkeys((*searched, *others)):
+    for name in dict.fromkeys((*source.fields, *others)):
         raw = document.text_of(name)
         if raw.strip():
-            spans = [(h.start, h.end) for h in highlights if h.field == name]
-            text, shown = clean_spans(raw, spans)
+            text, shown = clean_spans(raw, [(h.start, h.end) for h in source.highlights if h.field == name])
             blocks.append(TextBlock(clean(name), text, shown))
     return tuple(blocks)

@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from console.numbers import count, score
 from console.palette import Palette, leg_mark
-from console.views_document import DocumentView, LegAccount, TermAccount, TextBlock
+from console.views_document import DocumentView, LegAccount, TermAccount, TextBlock, TextSource, text_blocks
 from console.widgets.direct import Direct
 from console.widgets.lines import Row, ScrolledLines, bar, pad, width_of, wrap
 
@@ -27,7 +27,7 @@ FOLD_FROM, CONTEXT = 8, 2
 class DocumentPanel(Direct, ScrolledLines, can_focus=True):
     """Scrolls by keys and wheel; a new document begins at its top."""
 
-    DEFAULT_CSS = "DocumentPanel { width: 1fr; height: 1fr; overflow: hidden auto; scrollbar-size-vertical: 1; }"
+    DEFAULT_CSS = "DocumentPanel { width: 1fr; height: 1fr; overflow: hidden scroll; scrollbar-size-vertical: 1; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "by(-1)", "Up", id="document-up"),
@@ -49,6 +49,7 @@ class DocumentPanel(Direct, ScrolledLines, can_focus=True):
 
     view: DocumentView | None = None
     unfolded = False
+    _text: tuple[tuple[int, Palette, bool], TextSource, Sequence[Strip]] | None = None
 
     def show(self, view: DocumentView | None) -> None:
         """Paints the account of this document, or that none is chosen."""
@@ -82,27 +83,38 @@ class DocumentPanel(Direct, ScrolledLines, can_focus=True):
     def lines(self, width: int) -> Sequence[Strip]:
         if self.view is None:
             return [Row(width).add(" No document under the cursor.", self.palette.muted).strip()]
-        return list(document_lines(self.view, self.palette, width, whole=self.unfolded))
+        return [*account_lines(self.view, self.palette, width), *self._text_lines(self.view.source, width)]
+
+    def _text_lines(self, source: TextSource, width: int) -> Sequence[Strip]:
+        """The text's lines, made anew only for another text, width or theme: a slider changes none of them."""
+        key = (width, self.palette, self.unfolded)
+        if self._text is None or self._text[0] != key or not self._text[1].same(source):
+            self._text = (key, source, list(text_lines(source, self.palette, width, whole=self.unfolded)))
+        return self._text[2]
 
 
 def _has_match(strip: Strip) -> bool:
     return any(segment.style is not None and segment.style.meta.get("match") for segment in strip)
 
 
-def document_lines(view: DocumentView, palette: Palette, width: int, *, whole: bool = False) -> Iterator[Strip]:
-    """The panel's lines at that width; reads from 40 cells on. ``whole`` unfolds text far before the best passage."""
+def account_lines(view: DocumentView, palette: Palette, width: int) -> Iterator[Strip]:
+    """Ranks, score and terms at that width; reads from 40 cells on."""
     yield from _head(view, palette, width)
     yield from _account(view, palette, width)
     if view.terms:
         yield _heading("Query terms", palette, width)
         yield from _terms(view.terms, palette, width)
-    if view.texts:
-        best = best_line(view, width - 2)
-        for block in view.texts:
-            yield from _text(block, palette, width, best, whole)
-    else:
+
+
+def text_lines(source: TextSource, palette: Palette, width: int, *, whole: bool = False) -> Iterator[Strip]:
+    """The document's texts at that width; ``whole`` unfolds what stands far before the best passage."""
+    blocks = text_blocks(source)
+    best = best_line(blocks, width - 2)
+    for block in blocks:
+        yield from _text(block, palette, width, best, whole)
+    if not blocks:
         yield _heading("Text", palette, width)
-        yield Row(width).add(" not fetched yet", palette.muted).strip()
+        yield Row(width).add(" no text" if source.document else " not fetched yet", palette.muted).strip()
 
 
 def _heading(text: str, palette: Palette, width: int, note: str = "") -> Strip:
@@ -246,10 +258,10 @@ def _term(term: TermAccount, palette: Palette, width: int, name: int, field: int
     return row.add(f" {note}" if note else "", palette.muted).strip()
 
 
-def best_line(view: DocumentView, width: int) -> tuple[str, int]:
+def best_line(blocks: Sequence[TextBlock], width: int) -> tuple[str, int]:
     """Field and line where the most matches stand together (three lines): the snippet; ``('', 0)`` without matches."""
     best, found = ("", 0), 0
-    for block in view.texts:
+    for block in blocks:
         starts = [a for a, _ in wrap(block.text, width)]
         hits = [0] * len(starts)
         line = 0

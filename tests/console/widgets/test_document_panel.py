@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from console.views_document import DocumentView, document_view
+from console.views_document import DocumentView, document_view, text_blocks
 from console.widgets.document_panel import DocumentPanel, best_line
 from engine.records import Outcome, Status
 from engine.stores.base import Highlight
@@ -148,7 +148,7 @@ async def test_what_stands_long_before_the_best_passage_is_folded() -> None:
     documents = {"d0": replace(base.documents["d0"], fields={"title": "t", "text": text})}
     view = document_view(replace(base, documents=documents), "d0", None, [Highlight("text", at, at + 6, "needl")])
     assert view is not None
-    assert best_line(view, 78) == ("text", 40)
+    assert best_line(text_blocks(view.source), 78) == ("text", 40)
     panel = DocumentPanel()
     async with workbench(panel, (80, 24)) as (app, pilot):
         panel.show(view)
@@ -160,6 +160,23 @@ async def test_what_stands_long_before_the_best_passage_is_folded() -> None:
         folded = len(panel.built(79))
         await pilot.press("enter")
         assert len(panel.built(79)) == folded + 37
+
+
+async def test_a_turned_knob_leaves_the_text_as_it_was_painted() -> None:
+    panel = DocumentPanel()
+    first, turned = trace(), trace(changed(SETTINGS, weights={"dense": 0.1}))
+    turned = replace(turned, documents=first.documents)
+    async with workbench(panel) as (_, pilot):
+        panel.show(document_view(first, "d0", None, HITS))
+        await pilot.pause()
+        before = panel.built(79)[-1].text, panel._text
+        panel.show(document_view(turned, "d0", None, HITS))
+        await pilot.pause()
+        assert panel._text is before[1]
+        assert panel.built(79)[-1].text == before[0]
+        panel.show(document_view(turned, "d0", None, []))
+        await pilot.pause()
+        assert panel._text is not before[1]
 
 
 async def test_another_document_begins_at_its_top() -> None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+FUSED, RERANKED = "fused", "reranked"
+"""Names of the two lists that are always there; the others have their leg's."""
+
 
 @dataclass
 class KnobTurned(Message):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from console.indexing import IndexWish, build
 from console.locations import locations, made
 from console.opening import Wanted, demo_is_built, demo_settings, last_wanted, load_for_search, open_index, remember
 from console.output import note
-from engine.ingest import python_docs
-from engine.ingest.registry import open_source
 from engine.settings.load import load
 
 
@@ -16,6 +13,10 @@ def build_demo(*, rebuild: bool = False) -> Wanted:
     places = locations()
     settings = demo_settings(places)
     if rebuild or not demo_is_built(places):
+        from console.indexing import IndexWish, build
+        from engine.ingest import python_docs
+        from engine.ingest.registry import open_source
+
         note("building the demo's index: the documentation inside this Python")
         source = open_source(python_docs.NAME)
         build(source, made(places.demo_index), load(file=settings), python_docs.NAME, IndexWish(places.demo_index))

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from console.messages import FUSED, RERANKED
 from engine.records import BoolArray, CandidatePool, Document, FloatArray, IntArray
 from engine.trace import Trace
 
 Buckets = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.uint8]
-
-FUSED, RERANKED = "fused", "reranked"
 
 ABSENT = 255
 """Bucket of a leg that has no score for the document."""

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from textual.worker import WorkType
 
 from console.session import Details, Session
-from console.views_empty import EmptyView, Suggestion
 from engine.errors import RankscopeError
 
 if TYPE_CHECKING:
     from console.screens.main import MainScreen
+    from console.views_empty import EmptyView
     from engine.pipeline import Pipeline
     from engine.trace import Event
 
@@ -76,6 +76,17 @@ class Asking:
 
     # ---- the index
 
+    def furnish(self) -> None:
+        """Import the panes off the loop, put them on the screen, and open the index."""
+        self._work("panes", self._furnish)
+
+    async def _furnish(self) -> None:
+        from importlib import import_module
+
+        module = await asyncio.to_thread(import_module, "console.screens.panes")
+        await self._screen.furnish(module.Panes(self._screen))
+        self.open()
+
     def open(self) -> None:
         """Open the index off the loop, or a newer generation of it."""
         self.failed = None
@@ -97,6 +108,8 @@ class Asking:
 
     def _not_opened(self, error: Exception) -> None:
         """Say in the lists' place why there is no index."""
+        from console.views_empty import EmptyView, Suggestion
+
         lines = ((str(error), "error"), (getattr(error, "hint", ""), "text"))
         again = Suggestion("try again", "F8", action="reload")
         self.failed = EmptyView("The index cannot be opened", tuple(line for line in lines if line[0]), (again,))
@@ -192,10 +205,10 @@ class Asking:
         match event:
             case StageStarted(name, at_ms):
                 self.under_way[name] = at_ms
-                self._screen.paint_stages()
+                self._screen.panes.paint_stages()
             case StageFinished(report) | LegFinished(report):
                 self.under_way.pop(report.name, None)
-                self._screen.paint_stages()
+                self._screen.panes.paint_stages()
             case Fused():
                 self._screen.answered(first=True)
             case RerankProgress(done, total):
@@ -222,7 +235,7 @@ class Asking:
                 await session.search.fetch(ids)
         except Exception as error:
             self._screen.tell_error(error)
-        self._screen.lists.refresh_rows()
+        self._screen.panes.lists.refresh_rows()
 
     def detail(self, document_id: str) -> None:
         """Fetch text, matches and term scores of one document."""
@@ -238,7 +251,7 @@ class Asking:
             return
         if generation == session.generation:
             self.details[document_id] = details
-            self._screen.paint_document()
+            self._screen.panes.paint_document()
 
 
 def newer_generation(pipeline: Pipeline) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.views import FUSED, RERANKED
+from console.messages import FUSED, RERANKED
 from engine.errors import UsageError
 from engine.settings import knobs
 
@@ -69,15 +69,15 @@ class Deeds:
         screen = self.screen
         if screen.asking.busy:
             self.do_cancel()
-        elif screen.alone:
+        elif screen.panes.alone:
             self._maximise("")
         elif screen.focused is screen.query_line:
             if screen.session and screen.session.trace is not None:
-                screen.lists.reranked.focus()
-        elif screen.weights_open and screen.pane_of(screen.focused) is screen.weights_pane:
+                screen.panes.lists.reranked.focus()
+        elif screen.panes.weights_open and screen.pane_of(screen.focused) is screen.panes.weights_pane:
             self._close_weights()
-        elif screen.focused is not screen.lists.reranked:
-            screen.lists.reranked.focus()
+        elif screen.focused is not screen.panes.lists.reranked:
+            screen.panes.lists.reranked.focus()
 
     def do_score(self) -> None:
         self.screen.asking.settle()
@@ -88,56 +88,56 @@ class Deeds:
     # ---- panes
 
     def do_fused(self) -> None:
-        self._go(self.screen.lists.fused, FUSED)
+        self._go(self.screen.panes.lists.fused, FUSED)
 
     def do_reranked(self) -> None:
-        self._go(self.screen.lists.reranked, RERANKED)
+        self._go(self.screen.panes.lists.reranked, RERANKED)
 
     def do_weights(self) -> None:
         screen = self.screen
-        if screen.weights_open and screen.knobs.has_focus:
+        if screen.panes.weights_open and screen.panes.knobs.has_focus:
             self._close_weights()
             return
-        screen.weights_open = True
-        self._go(screen.knobs, "weights")
+        screen.panes.weights_open = True
+        self._go(screen.panes.knobs, "weights")
 
     def do_document(self) -> None:
         screen = self.screen
-        screen.weights_open = False
-        self._go(screen.document, "document")
+        screen.panes.weights_open = False
+        self._go(screen.panes.document, "document")
 
     def _close_weights(self) -> None:
-        self.screen.weights_open = False
-        self.screen.lay_out()
-        self.screen.lists.reranked.focus()
+        self.screen.panes.weights_open = False
+        self.screen.panes.lay_out()
+        self.screen.panes.lists.reranked.focus()
 
     def _go(self, widget: Widget, pane: str) -> None:
         screen = self.screen
-        if screen.alone:
-            screen.alone = pane
-        screen.lay_out()
+        if screen.panes.alone:
+            screen.panes.alone = pane
+        screen.panes.lay_out()
         widget.focus()
 
     def do_maximise(self) -> None:
         pane = self.screen.pane_of(self.screen.focused)
-        self._maximise("" if self.screen.alone else pane.action if pane else RERANKED)
+        self._maximise("" if self.screen.panes.alone else pane.action if pane else RERANKED)
 
     def _maximise(self, pane: str) -> None:
-        self.screen.alone = pane
-        self.screen.lay_out()
+        self.screen.panes.alone = pane
+        self.screen.panes.lay_out()
         self.screen.call_after_refresh(self.screen.paint)
 
     def do_legs(self) -> None:
         screen = self.screen
-        screen.legs_shown = not screen.with_legs
-        screen.lay_out()
+        screen.panes.legs_shown = not screen.panes.with_legs
+        screen.panes.lay_out()
         screen.paint()
 
     def do_timings(self) -> None:
-        self.screen.timings.expanded = not self.screen.timings.expanded
+        self.screen.panes.timings.expanded = not self.screen.panes.timings.expanded
 
     def do_status(self) -> None:
-        view = self.screen.chip.view
+        view = self.screen.panes.chip.view
         self.screen.app.notify("\n".join(view.detail) or view.text, title=view.text if view.detail else "")
 
     # ---- knobs and tries

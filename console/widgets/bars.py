@@ -8,11 +8,8 @@ from textual import events
 from textual.strip import Strip
 
 from console.messages import ActionRequested
-from console.text import clean
-from console.views import Journey
 from console.widgets.direct import Direct
-from console.widgets.lines import Row, fit, width_of
-from console.widgets.result_list import PINNED_MARK
+from console.widgets.lines import Row, width_of
 
 
 class TitleBar(Direct):
@@ -134,34 +131,3 @@ class QueryMark(Direct):
 
     def render_line(self, y: int) -> Strip:
         return Row(3).add(" ❯ ", self.palette.heading).strip(self.ground)
-
-
-class JourneyLine(Direct):
-    """The pinned document's place at every stage; takes no room while none is pinned."""
-
-    DEFAULT_CSS = "JourneyLine { height: 1; display: none; }"
-
-    _journey: Journey | None = None
-
-    def show(self, journey: Journey | None) -> None:
-        """Paint this way, or hide."""
-        if journey != self._journey:
-            self._journey = journey
-            self.display = journey is not None
-            self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        palette, way = self.palette, self._journey
-        row = Row(self.size.width)
-        if way is None:
-            return row.strip(self.ground)
-        tail = "".join(f"  {stage} {place}" for stage, place in way.steps)
-        room = row.width - width_of(tail) - width_of(way.end) - 8
-        row.add(f" {PINNED_MARK} ", palette.pinned).add(fit(clean(way.title), max(room, 8)), palette.text)
-        for stage, place in way.steps:
-            row.add(f"  {stage} ", palette.muted).add(place, palette.heading)
-        return (
-            row.add("  → ", palette.rule)
-            .add(way.end, palette.success if way.kept else palette.warning)
-            .strip(self.ground)
-        )

@@ -8,7 +8,8 @@ from itertools import pairwise
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from console.views import FUSED, RERANKED, ListView
+from console.messages import FUSED, RERANKED
+from console.views import ListView
 from console.widgets.direct import Covered
 from console.widgets.flow import Flow
 from console.widgets.pane import Pane

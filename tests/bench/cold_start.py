@@ -1,56 +1,84 @@
-"""Cold start of the command line: whole processes, against `python -c pass` in the same minute.
+"""How long a start takes: the console's first frame, and ``rankscope --help``, against ``python -c pass``.
 
-    python tests/bench/cold_start.py [rounds]
+    python tests/bench/cold_start.py [runs]
 
-Bytecode is cached in a folder of its own, as an installed package has it. The demo's index is built first, in a home of
-its own; the searches are over it.
+The first frame is timed from outside, in a pseudo-terminal: from the start of the process to the first bytes that
+hold the query line.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import select
+import signal
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-PROGRAM = "from console.cli import main; main()"
 ROOT = Path(__file__).resolve().parents[2]
-QUERY = "wait a few seconds without blocking"
-CASES = {
-    "--help": ["--help"],
-    "config show": ["config", "show"],
-    "search, lexical alone": ["search", QUERY, "--set", "weights.dense=0", "--set", "rerank.enabled=false"],
-    "search, fused and reranked": ["search", QUERY],
-}
+sys.path.insert(0, str(ROOT))
+
+from tests.corpus import build
+
+SIZE = struct.pack("HHHH", 45, 160, 0, 0)
+CONSOLE = "from console.cli import main; main()"
 
 
-def seconds(arguments: Sequence[str], environment: dict[str, str]) -> float:
+def first_frame(arguments: list[str], home: Path, wanted: bytes) -> float:
+    """Seconds until the program has painted ``wanted``."""
     start = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, check=True)
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update(TERM="xterm-256color", RANKSCOPE_HOME=str(home), PYTHONPATH=str(ROOT))
+        os.execv(sys.executable, [sys.executable, "-c", CONSOLE, *arguments])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, SIZE)
+    seen = b""
+    try:
+        while wanted not in seen:
+            if not select.select([terminal], [], [], 10)[0]:
+                raise SystemExit(f"no frame within 10 s: {seen[-500:]!r}")
+            seen += os.read(terminal, 65536)
+        return time.perf_counter() - start
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        os.close(terminal)
+
+
+def call(*command: str) -> float:
+    """Seconds that a command takes."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, *command], check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     return time.perf_counter() - start
 
 
-def main(rounds: int = 11) -> None:
+def median_ms(taken: list[float]) -> float:
+    return statistics.median(taken) * 1e3
+
+
+def main(runs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment |= {"RANKSCOPE_HOME": folder, "PYTHONPYCACHEPREFIX": str(Path(folder) / "bytecode")}
-        built = seconds(["-c", PROGRAM, "demo", "--build-only"], environment)
-        first = seconds(["-c", PROGRAM, *CASES["search, fused and reranked"]], environment)
-        print(f"demo --build-only {built:.2f} s, first search {first:.2f} s")
-        times: dict[str, list[float]] = {"pass": [], **{name: [] for name in CASES}}
-        for _ in range(rounds):
-            times["pass"].append(seconds(["-c", "pass"], environment))
-            for name, arguments in CASES.items():
-                times[name].append(seconds(["-c", PROGRAM, *arguments], environment))
-        peer = statistics.median(times["pass"])
-        for name, found in times.items():
-            median, best = statistics.median(found), min(found)
-            print(f"{name:28} median {median * 1e3:6.0f} ms  best {best * 1e3:6.0f} ms  {median / peer:5.1f} × pass")
+        index, home = build(Path(folder) / "index"), Path(folder) / "home"
+        settings = Path(folder) / "bench.toml"
+        settings.write_text(f'[store]\npath = "{index}"\n')
+        frame, helped, bare = [], [], []
+        first_frame(["-c", str(settings)], home, b"ype a query")  # fills the page cache
+        for _ in range(runs):
+            bare.append(call("-c", "pass"))
+            helped.append(call("-c", CONSOLE, "--help"))
+            frame.append(first_frame(["-c", str(settings)], home, b"ype a query"))
+    peer = median_ms(bare)
+    print(f"python -c pass      {peer:6.0f} ms")
+    print(f"rankscope --help    {median_ms(helped):6.0f} ms   {median_ms(helped) / peer:.1f} × the bare interpreter")
+    print(f"first frame         {median_ms(frame):6.0f} ms   {median_ms(frame) / peer:.1f} ×")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 9)

@@ -64,7 +64,7 @@ async def test_a_query_is_answered_in_both_lists(store: WatchedStore) -> None:
         assert "2 Reranked" in text
         assert "reranked" in text
         assert text.count("queue.Queue.get") >= 2
-        assert app.main.focused is app.main.lists.reranked
+        assert app.main.focused is app.main.panes.lists.reranked
         trace = app.main.session and app.main.session.trace
         assert trace is not None
         best = trace.documents[trace.pool.ids[int(trace.ranking.order[0])]]
@@ -75,7 +75,7 @@ async def test_a_slider_moves_both_lists_and_no_stage_runs_again(store: WatchedS
     settings = changed(Settings(), rerank={"weight": 0.1})
     async with running(pipeline_on(store), settings, query=QUERY) as (app, pilot):
         await answered(app, pilot)
-        fused, reranked = app.main.lists.fused.view, app.main.lists.reranked.view
+        fused, reranked = app.main.panes.lists.fused.view, app.main.panes.lists.reranked.view
         assert fused is not None
         assert reranked is not None
         calls, before = store.calls.copy(), screen_text(app)
@@ -84,7 +84,7 @@ async def test_a_slider_moves_both_lists_and_no_stage_runs_again(store: WatchedS
         assert app.main.session is not None
         assert app.main.session.settings.weights["dense"] == pytest.approx(0.1)
         for name, old in (("fused", fused), ("reranked", reranked)):
-            new = app.main.lists.by_name[name].view
+            new = app.main.panes.lists.by_name[name].view
             assert new is not None
             assert new.order.tolist() != old.order.tolist()
         assert screen_text(app) != before
@@ -112,7 +112,7 @@ async def test_a_document_is_explained(store: WatchedStore) -> None:
         await pilot.press("1", "home", "enter")
         await until(pilot, lambda: app.main.cursor_id in app.main.asking.details)
         await pilot.pause()
-        assert app.main.focused is app.main.document
+        assert app.main.focused is app.main.panes.document
         text = screen_text(app)
         for word in ("Score", "lexical", "dense", "fused", "rerank", "Query terms"):
             assert word in text
@@ -123,7 +123,7 @@ async def test_nothing_found_has_a_useful_screen(store: WatchedStore) -> None:
     async with running(pipeline_on(store), only_words, query="zebrra") as (app, pilot):
         await answered(app, pilot)
         text = screen_text(app)
-        assert not app.main.lists.display
+        assert not app.main.panes.lists.display
         assert "zebrra" in text
         assert "Try" in text
 
@@ -141,15 +141,15 @@ async def test_an_answer_to_an_older_query_never_paints(store: WatchedStore) -> 
         assert app.main.session.query == QUERY
         assert app.main.session.trace is not None
         assert app.main.session.trace.query.text == QUERY
-        assert app.main.lists.fused.view is not None
-        assert app.main.lists.fused.view.ids is app.main.session.trace.pool.ids
+        assert app.main.panes.lists.fused.view is not None
+        assert app.main.panes.lists.fused.view.ids is app.main.session.trace.pool.ids
 
 
 async def test_the_fused_list_stands_while_the_reranker_works_and_escape_stops_it(store: WatchedStore) -> None:
     gated = GatedReranker()
     gated.close_gate()
     async with running(gated_pipeline(store, gated), GATED, query=QUERY) as (app, pilot):
-        await until(pilot, lambda: app.main.lists.fused.view is not None)
+        await until(pilot, lambda: app.main.panes.lists.fused.view is not None)
         assert app.main.asking.busy
         gated.gate.release()
         await until(pilot, lambda: app.main.asking.progress is not None)
@@ -163,14 +163,14 @@ async def test_the_fused_list_stands_while_the_reranker_works_and_escape_stops_i
         assert trace is not None
         assert trace.stage("rerank") is not None
         assert trace.stage("rerank").outcome.status == "cancelled"  # type: ignore[union-attr]
-        assert len(app.main.lists.reranked.view or ()) == len(trace.ranking.order)
+        assert len(app.main.panes.lists.reranked.view or ()) == len(trace.ranking.order)
 
 
 async def test_a_slider_moved_while_the_reranker_works_keeps_the_new_order(store: WatchedStore) -> None:
     gated = GatedReranker()
     gated.close_gate()
     async with running(gated_pipeline(store, gated), GATED, query=QUERY) as (app, pilot):
-        await until(pilot, lambda: app.main.lists.fused.view is not None)
+        await until(pilot, lambda: app.main.panes.lists.fused.view is not None)
         app.main.perform("set", "weights.dense", "0.05")
         for _ in range(20):
             gated.gate.release()
@@ -210,7 +210,7 @@ async def test_the_cursor_is_on_the_same_document_in_both_lists(store: WatchedSt
     async with running(pipeline_on(store), query=QUERY) as (app, pilot):
         await answered(app, pilot)
         await pilot.press("2", "down", "down")
-        lists = app.main.lists
+        lists = app.main.panes.lists
         assert lists.fused.cursor_id == lists.reranked.cursor_id == app.main.cursor_id
         assert lists.reranked.place == 2
 
@@ -220,12 +220,12 @@ async def test_a_pinned_document_is_followed_in_a_line(store: WatchedStore) -> N
         await answered(app, pilot)
         await pilot.press("2", "home", "p")
         await pilot.pause()
-        assert app.main.journey_line.display
+        assert app.main.panes.journey_line.display
         line = next(line for line in screen_text(app).splitlines() if "→ kept" in line)
         for stage in ("lexical", "dense", "fused", "reranked 1"):
             assert stage in line
         await pilot.press("p")
-        assert not app.main.journey_line.display
+        assert not app.main.panes.journey_line.display
 
 
 async def test_the_reranker_is_switched_by_a_key(store: WatchedStore) -> None:
@@ -234,13 +234,13 @@ async def test_the_reranker_is_switched_by_a_key(store: WatchedStore) -> None:
         await pilot.press("r")
         await pilot.pause()
         assert "reranker off" in screen_text(app)
-        view = app.main.lists.reranked.view
+        view = app.main.panes.lists.reranked.view
         assert view is not None
         assert not len(view.delta)
         await pilot.press("r")
         await answered(app, pilot)
-        assert app.main.lists.reranked.view is not None
-        assert len(app.main.lists.reranked.view.delta)
+        assert app.main.panes.lists.reranked.view is not None
+        assert len(app.main.panes.lists.reranked.view.delta)
 
 
 async def test_eighty_by_twenty_four_shows_both_lists_timings_and_on_a_key_the_weights(store: WatchedStore) -> None:
@@ -251,7 +251,8 @@ async def test_eighty_by_twenty_four_shows_both_lists_timings_and_on_a_key_the_w
         assert len(lines) == 24
         assert "1 Fused" in text
         assert "2 Reranked" in text
-        assert "lexical" in lines[2]
+        assert " ms" in lines[2]
+        assert "reranked" in lines[2]
         assert "4 Document" in text
         await pilot.press("3")
         await pilot.pause()
@@ -280,7 +281,7 @@ async def test_one_pane_takes_the_room_and_gives_it_back(store: WatchedStore) ->
 async def test_each_leg_has_a_list_where_there_is_room(store: WatchedStore) -> None:
     async with running(pipeline_on(store), query=QUERY, size=(220, 50)) as (app, pilot):
         await answered(app, pilot)
-        assert [each.name for each in app.main.lists.by_name.values() if each.view] == [
+        assert [each.name for each in app.main.panes.lists.by_name.values() if each.view] == [
             "lexical",
             "dense",
             "fused",
@@ -288,7 +289,7 @@ async def test_each_leg_has_a_list_where_there_is_room(store: WatchedStore) -> N
         ]
         await pilot.press("w")
         await pilot.pause()
-        assert not app.main.lists.panes["lexical"].display
+        assert not app.main.panes.lists.panes["lexical"].display
 
 
 async def test_no_index_is_an_answer_and_not_a_crash() -> None:
@@ -308,8 +309,8 @@ async def test_a_leg_that_fails_leaves_the_rest(store: WatchedStore) -> None:
     store.faults["dense"] = RuntimeError("the vectors are gone")
     async with running(pipeline_on(store), query=QUERY) as (app, pilot):
         await answered(app, pilot)
-        assert len(app.main.lists.fused.view or ()) > 0
-        assert "dense" in app.main.chip.view.text
+        assert len(app.main.panes.lists.fused.view or ()) > 0
+        assert "dense" in app.main.panes.chip.view.text
 
 
 async def test_saving_by_key_writes_the_file(store: WatchedStore, tmp_path: Path) -> None:

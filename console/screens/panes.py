@@ -1,0 +1,185 @@
+"""The panes of the main screen: timings, lists, document, weights, and the pinned document's line.
+
+Imported and mounted behind the first frame: what they stand on (numpy above all) takes longer to load than the rest.
+Whatever changes is painted in one handler, so that it stands in one frame.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from console.session import Details
+from console.views import Journey, journey, views
+from console.views_document import document_view
+from console.views_empty import empty_view, first_start
+from console.views_knobs import greyed
+from console.widgets.bars import Divider
+from console.widgets.direct import Covered
+from console.widgets.document_panel import DocumentPanel
+from console.widgets.empty import EmptyState
+from console.widgets.journey_line import JourneyLine
+from console.widgets.knob_panel import KnobPanel
+from console.widgets.lists import Lists
+from console.widgets.pane import Pane
+from console.widgets.status_chip import StatusChip
+from console.widgets.timing_strip import TimingStrip
+
+if TYPE_CHECKING:
+    from console.screens.main import MainScreen
+
+NARROW, WIDE = 110, 200
+"""Columns below which weights and document share a place, and from which each leg's list is shown."""
+
+
+class Row(Horizontal, Covered):
+    """Children side by side."""
+
+
+class Column(Vertical, Covered):
+    """Children one above the other."""
+
+
+class Panes(Vertical, Covered):
+    """Wide: lists and document left, weights right. Narrow: weights take the document's place.
+
+    weights_open  where room is short, the weights are shown instead of the document
+    alone         the pane that has all the room, by its action; '' for none
+    legs_shown    each leg's own list is shown; None leaves it to the width
+    """
+
+    DEFAULT_CSS = """
+    Panes { height: 1fr; width: 1fr; }
+    Panes #status { height: auto; width: 1fr; }
+    Panes TimingStrip { width: 2fr; }
+    Panes #columns { height: 1fr; }
+    Panes #columns.-narrow { layout: vertical; }
+    Panes #left { width: 1fr; height: 1fr; }
+    Panes #pane-weights { width: 38; }
+    Panes #columns.-narrow #pane-weights { width: 1fr; }
+    """
+
+    def __init__(self, main: MainScreen) -> None:
+        super().__init__(id="panes")
+        self._main = main
+        self.weights_open = False
+        self.alone = ""
+        self.legs_shown: bool | None = None
+        self._version = 0
+        self._empty = True
+        self.timings, self.chip = TimingStrip(), StatusChip()
+        self.lists = Lists(tuple(main.launch.loaded.settings.legs))
+        self.empty = EmptyState(id="empty")
+        self.document = DocumentPanel(id="document")
+        self.document_pane = Pane("4", "Document", "document", self.document)
+        self.knobs = KnobPanel(id="knobs")
+        self.weights_pane = Pane("3", "Weights", "weights", self.knobs)
+        self.divider, self.journey_line = Divider(), JourneyLine()
+        self.each = (*self.lists.panes.values(), self.document_pane, self.weights_pane)
+
+    def compose(self) -> ComposeResult:
+        with Row(id="status"):
+            yield self.timings
+            yield self.chip
+        with Row(id="columns"):
+            with Column(id="left"):
+                yield self.lists
+                yield self.empty
+                yield self.document_pane
+            yield self.divider
+            yield self.weights_pane
+        yield self.journey_line
+
+    def lay_out(self) -> None:
+        """Give the panes their places for this size, the pane that is alone, and what is open."""
+        width, height = self.screen.size
+        narrow, alone = width < NARROW, self.alone
+        self.query_one("#columns").set_class(narrow, "-narrow")
+        self.query_one("#left").display = alone != "weights"
+        beside = alone in ("", *self.lists.by_name)
+        self.lists.display = beside and not self._empty
+        self.empty.display = beside and self._empty
+        self.document_pane.display = not self._empty and (
+            alone == "document" if alone else not (narrow and self.weights_open)
+        )
+        self.document_pane.styles.height = "1fr" if alone else max(8, height // 3)
+        list_alone = alone if alone in self.lists.by_name else ""
+        self.lists.lay_out(with_legs=self.with_legs, alone=list_alone, flow_width=6 if narrow or self.with_legs else 12)
+        self.weights_pane.display = alone == "weights" if alone else not narrow or self.weights_open
+        self.weights_pane.styles.height = "1fr" if alone or not narrow else max(8, height // 3)
+        self.divider.display = not narrow and not alone
+
+    @property
+    def with_legs(self) -> bool:
+        """Whether each leg's own list is shown."""
+        return self.screen.size.width >= WIDE if self.legs_shown is None else self.legs_shown
+
+    # ---- painting
+
+    def paint(self) -> None:
+        """Everything that follows from the session's trace and settings."""
+        session = self._main.session
+        trace = session.trace if session else None
+        if session is not None and trace is not None:
+            self._version += 1
+            shown = views(trace, self._version, legs=self.with_legs)
+            self.lists.show(shown, self._main.cursor_id, session.pinned)
+        self.paint_empty()
+        self.paint_document()
+        self.paint_knobs()
+        self.paint_stages()
+        self.journey_line.show(self._journey())
+
+    def paint_document(self) -> None:
+        """The account of the document under the cursor, with its text and terms as far as they are here."""
+        session, document_id = self._main.session, self._main.cursor_id
+        if session is None or session.trace is None:
+            self.document.show(None)
+            return
+        known = self._main.asking.details.get(document_id, Details())
+        pinned = session.pinned == document_id
+        self.document.show(
+            document_view(session.trace, document_id, known.document, known.highlights, known.terms, pinned=pinned)
+        )
+
+    def paint_empty(self) -> None:
+        """What stands in place of the lists while there is nothing in them."""
+        asking, session = self._main.asking, self._main.session
+        view = empty_view(session.trace) if session else None
+        if session is None or (session.trace is None and not asking.busy):
+            info = session.pipeline.store.info if session else None
+            view = first_start(info.name, info.documents, self._main.launch.examples) if info else first_start()
+        view = asking.failed or view
+        if view is not None:
+            self.empty.show(view)
+        if self._empty != (view is not None):
+            self._empty = view is not None
+            self.lay_out()
+
+    def paint_knobs(self) -> None:
+        session = self._main.session
+        saved = session.loaded.settings if session else self._main.launch.loaded.settings
+        settings = session.settings if session else saved
+        self.knobs.show(settings, saved, greyed(settings, session.pipeline.store.info if session else None))
+
+    def paint_stages(self) -> None:
+        """Timing strip and status chip."""
+        asking, session = self._main.asking, self._main.session
+        trace = session.trace if session else None
+        legs = tuple(session.settings.legs) if session else ()
+        self.timings.show(trace.stages if trace else (), asking.under_way, asking.now_ms, asking.progress, legs)
+        waiting = "" if asking.failed else "opening the index"
+        self.chip.show(trace, asking.busy_text if session else waiting)
+
+    def mark_focus(self) -> None:
+        """Show by the headings where the keys go."""
+        for pane in self.each:
+            pane.heading.mark(pane.content.has_focus)
+
+    def _journey(self) -> Journey | None:
+        session = self._main.session
+        if session is None or not session.pinned or session.trace is None:
+            return None
+        return journey(session.trace, session.pinned)

@@ -71,8 +71,9 @@ class Journal:
 
     def remove(self) -> None:
         """The evaluation is through: the next one asks anew."""
-        self.close()
-        self.path.unlink(missing_ok=True)
+        if self._file is not None:
+            self.close()
+            self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         if self._file is not None:

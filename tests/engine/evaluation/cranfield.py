@@ -25,7 +25,7 @@ def documents() -> list[str]:
 
 
 def runs(judged: DataSet, ids: list[str]) -> dict[str, Run]:
-    """30 runs by name: random ones, good ones with noise, weightings of these, short, empty, tied and absurd ones. All
+    """31 runs by name: random ones, good ones with noise, weightings of these, short, empty, tied and absurd ones. All
     but one know only a third of the documents, so that relevant ones are missing."""
     every, ids = ids, ids[::3]
     random = np.random.default_rng(1400)

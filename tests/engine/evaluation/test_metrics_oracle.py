@@ -1,4 +1,4 @@
-"""Thirty runs on Cranfield and hand-made oddities, every metric, against trec_eval's own code."""
+"""31 runs on Cranfield and hand-made oddities, every metric, against trec_eval's own code."""
 
 from __future__ import annotations
 

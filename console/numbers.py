@@ -19,7 +19,7 @@ def score(value: float, digits: int = 3) -> str:
 
 def milliseconds(value: float) -> str:
     """``0.4``, ``3.1``, ``412`` without the unit; from ten seconds on in seconds, with it."""
-    if value < 10:
+    if value < 9.95:  # 9.96 would read 10.0
         return f"{value:.1f}"
     return f"{value:.0f}" if value < 10_000 else f"{value / 1000:.1f} s"
 

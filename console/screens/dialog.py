@@ -26,7 +26,9 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         border: round $border; background: $surface; padding: 0 1;
         border-title-color: $accent; border-title-style: bold; border-subtitle-color: $text-muted;
     }
-    Dialog Input, Dialog Input:focus { border: none; height: 1; padding: 0 1; background: $panel; background-tint: $panel 0%; }
+    Dialog Input, Dialog Input:focus {
+        border: none; height: 1; padding: 0 1; background: $panel; background-tint: $panel 0%;
+    }
     Dialog OptionList, Dialog OptionList:focus {
         border: none; padding: 0; height: auto; background: $surface; background-tint: $surface 0%;
     }

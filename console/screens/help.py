@@ -157,7 +157,9 @@ def action_line(action: Action, keys: str, context: Context, palette: Palette) -
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f"  {pad(keys, KEY_WIDTH)} ", palette.muted if reason else palette.accent)
     line.append(f"{pad(action.title, TITLE_WIDTH)} ", palette.absent if reason else palette.text)
-    return line.append((reason if needs_argument(action) else f"✗ {reason}") if reason else action.help, palette.warning if reason else palette.muted)
+    if needs_argument(action):
+        return line.append(reason, palette.muted)
+    return line.append(f"✗ {reason}", palette.warning) if reason else line.append(action.help, palette.muted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from rich.style import Style
 from textual.reactive import reactive
@@ -12,105 +11,10 @@ from textual.strip import Strip
 from console.numbers import duration, milliseconds
 from console.palette import Palette
 from console.views_status import outcome_mark
+from console.views_timing import Bar, Waterfall, fold, labels_of, lanes_of, waterfall
 from console.widgets.direct import Direct
 from console.widgets.lines import LinesWidget, Row, bar, fit, width_of
-from engine.records import Outcome, StagePart, StageReport, Status
-
-OWN_STAGES = frozenset({"analyse", "embed", "complete", "fuse", "fetch", "rerank", "blend", "cut"})
-"""Every other stage is a leg."""
-
-LEAST_BAR_SHARE = 0.45
-"""Of the compact line; below it the shortest stages are folded together."""
-
-SHORT_LABEL = 4
-"""Letters of a stage's name where even so the bars would have no room."""
-
-SMALL_SHARE = 0.1
-"""Of the whole time; a stage that takes more is never folded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One stage as it is drawn; milliseconds from the query's start. ``leg`` is its place among the legs, or −1."""
-
-    name: str
-    start_ms: float
-    end_ms: float
-    leg: int = -1
-    where: str = ""
-    outcome: Outcome | None = None
-    parts: tuple[StagePart, ...] = ()
-
-    @property
-    def running(self) -> bool:
-        return self.outcome is None
-
-    @property
-    def ms(self) -> float:
-        return max(self.end_ms - self.start_ms, 0.0)
-
-    @property
-    def foldable(self) -> bool:
-        return self.leg < 0 and self.name != "rerank" and self.outcome is not None and self.outcome.ok
-
-
-@dataclass(frozen=True, slots=True)
-class Waterfall:
-    """What the strip shows. ``progress`` is done and total of the reranking."""
-
-    bars: tuple[Bar, ...] = ()
-    progress: tuple[int, int] | None = None
-
-    @property
-    def start_ms(self) -> float:
-        return min((b.start_ms for b in self.bars), default=0.0)
-
-    @property
-    def end_ms(self) -> float:
-        return max((b.end_ms for b in self.bars), default=0.0)
-
-    @property
-    def total_ms(self) -> float:
-        return self.end_ms - self.start_ms
-
-    @property
-    def running(self) -> bool:
-        return any(b.running for b in self.bars)
-
-
-def waterfall(
-    stages: Sequence[StageReport],
-    running: Mapping[str, float],
-    now_ms: float,
-    progress: tuple[int, int] | None,
-    legs: Sequence[str] = (),
-) -> Waterfall:
-    """The bars in the order in which they began; of a stage that ran twice the later run.
-
-    ``running`` holds the stages under way with their starts, ``legs`` the legs in settings order.
-    """
-    order = list(legs) or sorted({s.name for s in stages if s.name not in OWN_STAGES})
-    places = {name: place for place, name in enumerate(order)}
-    bars = {
-        s.name: Bar(s.name, s.start_ms, s.end_ms, places.get(s.name, -1), s.ran_on.value, s.outcome, s.parts)
-        for s in stages
-    }
-    for name, start in running.items():
-        bars[name] = Bar(name, start, max(now_ms, start), places.get(name, -1))
-    return Waterfall(tuple(sorted(bars.values(), key=lambda b: (b.start_ms, b.end_ms))), progress)
-
-
-def fold(bars: Sequence[Bar], width: int) -> tuple[list[Bar], list[Bar]]:
-    """The bars that get a label of their own in ``width`` cells, and the shortest ones that do not."""
-    shown, folded = list(bars), list[Bar]()
-    small = SMALL_SHARE * sum(b.ms for b in bars)
-    for candidate in sorted((b for b in bars if b.foldable and b.ms <= small), key=lambda b: b.ms):
-        labels = sum(width_of(b.name) + 1 for b in shown)
-        if width - labels >= width * LEAST_BAR_SHARE:
-            break
-        shown.remove(candidate)
-        folded.append(candidate)
-    return shown, folded
+from engine.records import StagePart, StageReport, Status
 
 
 class TimingStrip(Direct, LinesWidget):
@@ -164,9 +68,7 @@ def compact_line(view: Waterfall, palette: Palette, width: int) -> Strip:
     marks = sum(2 for b in view.bars if b.outcome and not b.outcome.ok)
     room = width - width_of(total) - (width_of(tail) + 1 if tail else 0) - marks - 2
     shown, folded = fold(view.bars, room)
-    labels = {b.name: b.name for b in shown}
-    if room - sum(width_of(name) + 1 for name in labels) < room * LEAST_BAR_SHARE:
-        labels = {name: name[:SHORT_LABEL] for name in labels}
+    labels = labels_of(shown, room)
     short = any(label != name for name, label in labels.items())
     rest = f"+{len(folded)}" if folded else ""
     rest += f" in {milliseconds(sum(b.ms for b in folded))}" if folded and not short else ""
@@ -202,14 +104,6 @@ def lanes_line(view: Waterfall, palette: Palette, width: int) -> Strip:
         else:
             row.add(" ")
     return row.strip()
-
-
-def lanes_of(bars: Sequence[Bar]) -> tuple[list[Bar], list[Bar]]:
-    """The bars in two lanes: a bar goes below where it overlaps the one above."""
-    above, below = list[Bar](), list[Bar]()
-    for b in bars:
-        (below if above and b.start_ms < above[-1].end_ms else above).append(b)
-    return above, below
 
 
 def rows_of(view: Waterfall) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from console.widgets.timing_strip import TimingStrip, fold, lanes_of, waterfall
+from console.views_timing import fold, labels_of, lanes_of, waterfall
+from console.widgets.timing_strip import TimingStrip
 from engine.records import Outcome, Status
 from tests.console.widgets.bench_app import lines_of, stage, stages, workbench
 
@@ -70,10 +71,18 @@ async def test_before_the_first_query_it_says_so() -> None:
     assert "no query yet" in (await shown(stages=()))[0]
 
 
-async def test_where_labels_leave_no_room_they_are_cut_before_the_bars() -> None:
-    line = (await shown(36))[0]
-    assert "lexi▉" in line
-    assert "rera█" in line
+def test_where_labels_leave_no_room_they_are_cut_before_the_bars_the_legs_last() -> None:
+    slow = [stage("analyse", 0, 30), *stages()[2:4], stage("rerank", 30, 60)]
+    bars = waterfall(slow, {}, 0, None, LEGS).bars
+    assert set(labels_of(bars, 80).values()) == {"analyse", "lexical", "dense", "rerank"}
+    assert set(labels_of(bars, 44).values()) == {"ana", "lexical", "dense", "rerank"}
+    assert set(labels_of(bars, 26).values()) == {"ana", "lex", "den", "rer"}
+
+
+async def test_a_narrow_strip_still_has_bars() -> None:
+    line = (await shown(30))[0]
+    assert "rer█" in line
+    assert "60 ms" in line
 
 
 def test_a_stage_that_ran_again_is_shown_once_as_it_ran_last() -> None:

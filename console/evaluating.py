@@ -62,9 +62,9 @@ def dataset_notes(data: DataSet) -> list[str]:
         notes.append(f"{len(data.problems) - len(notes)} more of the kind")
     if data.excluded:
         some = ", ".join(data.excluded[:5]) + (" …" if len(data.excluded) > 5 else "")
-        notes.append(f"{len(data.excluded)} queries are left out, nothing is judged above 0 for them: {some}")
+        notes.append(f"queries left out because nothing is judged above 0 for them: {len(data.excluded)} ({some})")
     if data.unjudged:
-        notes.append(f"{data.unjudged} queries are left out, they have no judgments")
+        notes.append(f"queries left out because they have no judgments: {data.unjudged}")
     return notes
 
 

@@ -60,7 +60,7 @@ class Verdict:
 
 def parse(text: str) -> Gate:
     """Raises ``UsageError`` for what is no gate."""
-    found = re.fullmatch(r"\s*([^<>=\s]+)\s*(>=|<=|>|<)\s*(\S.*?)\s*", text)
+    found = re.fullmatch(r"\s*([^<>=\s]+)\s*(>=|<=|>|<)(?!=)\s*(\S.*?)\s*", text)
     if not found:
         raise UsageError(f"--gate {text}: this is no gate", hint=_HINT)
     metric, sign, bound = metrics.parse(found[1]), found[2], found[3]

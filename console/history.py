@@ -18,7 +18,7 @@ class History:
         self._file = file
         self.queries: list[str] = []
         if file is not None:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # none yet, or none that can be read
                 self.queries = _queries(file.read_text(encoding="utf-8", errors="replace"))
 
     def add(self, query: str) -> None:

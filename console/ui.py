@@ -36,7 +36,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         notices = (*launch.notices, *(problem.message for problem in self.themes.problems), *filter(None, (notice,)))
         self.main = MainScreen(replace(launch, notices=notices))
         self._held: list[events.Event] = []
-        self.set_keymap({name: ",".join(keys) for name, keys in launch.keymap.items()})
+        self.set_keymap({name: ",".join(keys) or f"none-for-{name}" for name, keys in launch.keymap.items()})
 
     def get_default_screen(self) -> MainScreen:
         """The main screen, ``main``, which is under all others."""

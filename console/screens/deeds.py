@@ -49,7 +49,7 @@ class Deeds:
 
     def do_query(self) -> None:
         line = self.screen.query_line
-        line.focus()
+        self.screen.set_focus(line)
         line.action_select_all()
 
     def do_search(self, *words: str) -> None:
@@ -73,11 +73,11 @@ class Deeds:
             self._maximise("")
         elif screen.focused is screen.query_line:
             if screen.session and screen.session.trace is not None:
-                screen.panes.lists.reranked.focus()
+                screen.set_focus(screen.panes.lists.reranked)
         elif screen.panes.weights_open and screen.pane_of(screen.focused) is screen.panes.weights_pane:
             self._close_weights()
         elif screen.focused is not screen.panes.lists.reranked:
-            screen.panes.lists.reranked.focus()
+            screen.set_focus(screen.panes.lists.reranked)
 
     def do_score(self) -> None:
         self.screen.asking.settle()
@@ -109,14 +109,14 @@ class Deeds:
     def _close_weights(self) -> None:
         self.screen.panes.weights_open = False
         self.screen.panes.lay_out()
-        self.screen.panes.lists.reranked.focus()
+        self.screen.set_focus(self.screen.panes.lists.reranked)
 
     def _go(self, widget: Widget, pane: str) -> None:
         screen = self.screen
         if screen.panes.alone:
             screen.panes.alone = pane
         screen.panes.lay_out()
-        widget.focus()
+        screen.set_focus(widget)  # at once: keys behind this one are for it
 
     def do_maximise(self) -> None:
         pane = self.screen.pane_of(self.screen.focused)

@@ -188,7 +188,7 @@ class MainScreen(Screen[None]):
     def not_opened(self) -> None:
         """There is no index, and the reason stands in the lists' place."""
         self.paint()
-        self.panes.empty.focus()
+        self.set_focus(self.panes.empty)
 
     def answered(self, *, first: bool = False) -> None:
         """Paint a new trace; until the user moves the cursor it stands on the best document."""
@@ -205,7 +205,7 @@ class MainScreen(Screen[None]):
                 self.panes.lists.to_top()
         self.paint()
         if first and found and self.focused is self.query_line:
-            self.panes.lists.reranked.focus()
+            self.set_focus(self.panes.lists.reranked)
         self.need_texts()
 
     def need_texts(self, *, afresh: bool = False) -> None:

@@ -6,6 +6,8 @@ The application runs on a driver that makes every escape code and throws it away
 The peer is a screen of the same size whose lines are all new at every key.
 """
 
+# ruff: noqa: E402, ASYNC110  (the path, and what Textual reads at import, come first)
+
 from __future__ import annotations
 
 import asyncio
@@ -161,8 +163,10 @@ async def main(count: int) -> None:
             ours = await console(size, store, count)
             kilobytes = (NullDriver.written - written) / count / 1e3
             ratio = np.median(ours) / np.median(peer)
-            print(f"{size[0]:>3}×{size[1]}  slider→frame {told(ours)}   bare Textual {told(peer)}   "
-                  f"ratio {ratio:.1f}   {kilobytes:.0f} kB a move")
+            print(
+                f"{size[0]:>3}×{size[1]}  slider→frame {told(ours)}   bare Textual {told(peer)}   "
+                f"ratio {ratio:.1f}   {kilobytes:.0f} kB a move"
+            )
 
 
 if __name__ == "__main__":

@@ -378,7 +378,7 @@ async def test_windows_open_and_close(store: WatchedStore, name: str) -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert app.screen is app.main
-        assert not app.main._said[1] == "error"
+        assert app.main._said[1] != "error"
 
 
 def test_a_terminal_that_cannot_show_it_is_refused_with_the_way_out() -> None:

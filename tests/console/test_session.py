@@ -140,7 +140,7 @@ async def test_a_turn_after_an_undo_ends_what_could_be_redone_but_keeps_its_numb
 async def test_a_refused_value_changes_nothing(session: Session) -> None:
     await drained(session.ask(QUERY))
     trace = session.trace
-    with pytest.raises(SettingsError, match="rerank.top_n"):
+    with pytest.raises(SettingsError, match=r"rerank\.top_n"):
         session.turn("rerank.top_n", 99_999)
     assert session.settings == Settings()
     assert len(session.tries) == 1

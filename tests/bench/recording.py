@@ -24,7 +24,6 @@ from engine.settings.schema import Settings, StoreSettings
 
 
 async def main(corpus: Path, count: int, folder: Path) -> None:
-    run(["index", str(corpus), "--into", str(folder / "index")])
     settings = Settings(store=StoreSettings(path="index"))
     queries = [item for item in read_queries(corpus / "queries.jsonl") if isinstance(item, QueryItem)][:count]
     taken: dict[str, list[float]] = {"search": [], "record": [], "replay": []}
@@ -58,4 +57,5 @@ async def main(corpus: Path, count: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
+        run(["index", sys.argv[1], "--into", f"{temporary}/index"])
         asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 40, Path(temporary)))

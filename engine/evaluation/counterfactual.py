@@ -7,17 +7,21 @@ they are; documents without one stay unscored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.errors import UsageError
 from engine.evaluation.lines import BLEND, LEG, Axis, Lines, axes
-from engine.evaluation.orders import orders, places, reranked
-from engine.evaluation.turning import along, between, sweep_along, turns
+from engine.evaluation.orders import orders, reranked
+from engine.evaluation.turning import along, between, places_along, sweep_along, turns
 from engine.ranking import Weighting, rank
 from engine.records import BoolArray, CandidatePool, FloatArray, IntArray, Ranking, RerankScores
+
+_REACHES = (0.01, 0.1, 1.0)
+"""How far from where the weight stands a turn is looked for, in shares of its range: the next where the last
+found none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +178,13 @@ def _flip(
     above: int,
     below: int,
 ) -> Turn:
-    found = along(pool, rerank_scores, weighting, axis)
-    shares = turns(pool, rerank_scores, weighting, found, rows=(above, below))
-    edges, middles = between(shares)
-    sweep = sweep_along(pool, weighting, axis, found.value(middles))
-    ranks = [places(pool, rerank_scores, weighting, sweep, row).tolist() for row in (below, above)]
-    turned = [_higher(one, other) for one, other in zip(*ranks, strict=True)]
+    def turned(found: Lines, shares: FloatArray) -> BoolArray:
+        ranks = [places_along(pool, rerank_scores, weighting, found, shares, row).tolist() for row in (below, above)]
+        return np.array([_higher(one, other) for one, other in zip(*ranks, strict=True)])
+
     zero = _at_zero(pool, rerank_scores, weighting, axis)
     at_zero = zero is not None and _higher(zero.rank[below], zero.rank[above])
-    value = _nearest(found, edges, np.array(turned), at_zero=at_zero)
+    value = _search(pool, rerank_scores, weighting, axis, (above, below), turned, at_zero=at_zero)
     one, other = pool.ids[below], pool.ids[above]
     return Turn(axis.path, axis.current, value, _sentence(axis, value, f"{one} passes {other}"))
 
@@ -193,7 +195,9 @@ def rank_curve(
     """Where pool row ``row`` stands along the weight ``path`` (one of ``axes``), exactly."""
     pool, weighting = uncut(pool, weighting)
     axis = axis_of(pool, rerank_scores, weighting, path)
-    found, edges, ranks = _curve(pool, rerank_scores, weighting, axis, row)
+    found = along(pool, rerank_scores, weighting, axis)
+    edges, middles = between(turns(pool, rerank_scores, weighting, found, rows=(row,)))
+    ranks = places_along(pool, rerank_scores, weighting, found, middles, row)
     keep = np.flatnonzero(np.diff(ranks)) + 1
     breaks, ranks = found.value(edges[keep]), ranks[np.concatenate([[0], keep])]
     zero = _at_zero(pool, rerank_scores, weighting, axis)
@@ -203,16 +207,6 @@ def rank_curve(
     if len(ranked):
         text = f"{pool.ids[row]} stands between {ranked.min()} and {ranked.max()} as {axis.path} moves"
     return RankCurve(axis.path, axis.current, breaks, ranks, at_zero, text)
-
-
-def _curve(
-    pool: CandidatePool, rerank_scores: RerankScores | None, weighting: Weighting, axis: Axis, row: int
-) -> tuple[Lines, FloatArray, IntArray]:
-    """The lines, the borders of the pieces in which the rank cannot change, float64[p + 1], and it, int64[p]."""
-    found = along(pool, rerank_scores, weighting, axis)
-    edges, middles = between(turns(pool, rerank_scores, weighting, found, rows=(row,)))
-    sweep = sweep_along(pool, weighting, axis, found.value(middles))
-    return found, edges, places(pool, rerank_scores, weighting, sweep, row)
 
 
 def top_changes(
@@ -250,9 +244,14 @@ def reaching(
     """The nearest value of the weight ``path`` that brings pool row ``row`` among the first ``k``."""
     pool, weighting = uncut(pool, weighting)
     axis = axis_of(pool, rerank_scores, weighting, path)
-    found, edges, ranks = _curve(pool, rerank_scores, weighting, axis, row)
+
+    def reached(found: Lines, shares: FloatArray) -> BoolArray:
+        ranks = places_along(pool, rerank_scores, weighting, found, shares, row)
+        return (ranks > 0) & (ranks <= k)
+
     zero = _at_zero(pool, rerank_scores, weighting, axis)
-    value = _nearest(found, edges, (ranks > 0) & (ranks <= k), at_zero=zero is not None and 0 < zero.rank[row] <= k)
+    at_zero = zero is not None and 0 < zero.rank[row] <= k
+    value = _search(pool, rerank_scores, weighting, axis, (row,), reached, at_zero=at_zero)
     return Turn(axis.path, axis.current, value, _sentence(axis, value, f"{pool.ids[row]} is among the first {k}"))
 
 
@@ -279,10 +278,39 @@ def _at_zero(
     return rank(pool, rerank_scores, axis.at(weighting, 0.0))
 
 
+def _search(
+    pool: CandidatePool,
+    rerank_scores: RerankScores | None,
+    weighting: Weighting,
+    axis: Axis,
+    rows: tuple[int, ...],
+    holds: Callable[[Lines, FloatArray], BoolArray],
+    *,
+    at_zero: bool,
+) -> float | None:
+    """The value nearest to the axis' own past which ``holds`` (of lines and shares) is true; None where there is none.
+
+    Looked for near by first: without a reranker there are few places to look at, with one there are thousands.
+    """
+    found = along(pool, rerank_scores, weighting, axis)
+    here = found.share(axis.current)
+    for reach in _REACHES if reranked(rerank_scores, weighting) else _REACHES[-1:]:
+        within = (max(here - reach, 0.0), min(here + reach, 1.0))
+        shares = turns(pool, rerank_scores, weighting, found, rows=rows, within=within)
+        edges, middles = between(shares, within)
+        value = _nearest(found, edges, holds(found, middles), at_zero=at_zero)
+        if value is not None:
+            far = abs(value - axis.current)
+            covered = [found.share(max(axis.current - far, axis.low)), found.share(min(axis.current + far, axis.high))]
+            if within[0] <= covered[0] and covered[1] <= within[1]:
+                return value
+    return value
+
+
 def _nearest(found: Lines, edges: FloatArray, wanted: BoolArray, *, at_zero: bool) -> float | None:
     """The value nearest to the axis' own that borders on a ``wanted`` piece; None where there is none."""
     current = found.axis.current
-    here = min(int(np.searchsorted(edges, found.share(current), side="right")), len(wanted)) - 1
+    here = min(max(int(np.searchsorted(edges, found.share(current), side="right")), 1), len(wanted)) - 1
     values = found.value(edges)
     near: list[float] = [0.0] if at_zero else []
     if len(right := np.flatnonzero(wanted[here:])):

@@ -112,6 +112,20 @@ class Lines:
         order = np.argsort(shares, kind="stable")
         return shares[order], self.rows[found[order]]
 
+    def places(self, row: int, shares: FloatArray) -> IntArray:
+        """The document's place at each share, int64[S] from 1; 0 where it is none of ``rows``."""
+        found = np.flatnonzero(self.rows == row)
+        if not len(found):
+            return np.zeros(len(shares), dtype=np.int64)
+        at = int(found[0])
+        before, after = self.start - self.start[at], self.end - self.end[at]
+        equal = (before == 0) & (after == 0)
+        above = ((before > 0) | ((before == 0) & (after > 0))).sum() + equal[:at].sum()
+        rises, falls = ((before < 0) & (after > 0)), ((before > 0) & (after < 0))
+        passed = [np.sort(before[some] / (before[some] - after[some])) for some in (rises, falls)]
+        gained, lost = (np.searchsorted(each, shares) for each in passed)
+        return np.asarray(1 + above + gained - lost)
+
 
 def lines(pool: CandidatePool, weighting: Weighting, axis: Axis) -> Lines:
     """The fused scores along the weight of a leg or a feature, everything else as in ``weighting``."""
@@ -142,38 +156,43 @@ def lines(pool: CandidatePool, weighting: Weighting, axis: Axis) -> Lines:
     return Lines(axis, rows, start[rows], end[rows], unit)
 
 
-def crossings(found: Lines, depth: int, low: float = 0.0, high: float = 1.0) -> FloatArray:
-    """Shares between ``low`` and ``high`` at which the order of the first ``depth`` can change, float64[c] rising.
+def crossings(found: Lines, depth: int, low: float = 0.0, high: float = 1.0, *, border: int = 0) -> FloatArray:
+    """Shares between ``low`` and ``high`` at which the order of the first ``depth`` can change, or which documents are
+    the first ``border``, float64[c] rising.
 
     Every real change is among them; the ends of the boxes in which they are looked for are among them as well.
     """
     edges = np.linspace(low, high, _BOXES + 1)
-    parts = [_crossings(found, depth, *ends) for ends in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)]
+    ends = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    parts = [_crossings(found, depth, border, *each) for each in ends]
     shares = np.unique(np.concatenate([edges[1:-1], *parts]))
     return shares[np.diff(shares, prepend=-1.0) > _TINY]
 
 
-def _crossings(found: Lines, depth: int, low: float, high: float) -> FloatArray:
+def _crossings(found: Lines, depth: int, border: int, low: float, high: float) -> FloatArray:
     keys = found.keys(np.array([low, high]))
-    some = _contenders(keys, depth)
+    some = _contenders(keys, max(depth, border))
     keys = keys[:, some]
     order = np.lexsort((-keys[1], -keys[0]))
     some, keys = some[order], keys[:, order]
     above, below = np.nonzero(np.triu(keys[1][:, None] < keys[1][None, :], 1))
     gap = keys[:, above] - keys[:, below]
     shares = low + (high - low) * gap[0] / (gap[0] - gap[1])
-    return np.asarray(shares[_level(found, some, shares, above) < depth])
+    higher, level = _levels(found, some, shares, above)
+    return np.asarray(shares[(higher < depth) | ((higher < border) & (level >= border))])
 
 
-def _level(found: Lines, some: IntArray, shares: FloatArray, above: IntArray) -> IntArray:
-    """int64[c], how many of ``some`` stand above each crossing."""
-    level = np.zeros(len(shares), dtype=np.int64)
+def _levels(found: Lines, some: IntArray, shares: FloatArray, above: IntArray) -> tuple[IntArray, IntArray]:
+    """How many of ``some`` stand above each crossing, and how many above or in it, both int64[c]."""
+    higher, level = np.zeros((2, len(shares)), dtype=np.int64)
     for start in range(0, len(shares), 4096):
         part = slice(start, start + 4096)
         keys = found.keys(shares[part], some)
-        own = keys[np.arange(len(keys)), above[part]]
-        level[part] = (keys > own[:, None] + 1e-9 * np.abs(own[:, None])).sum(axis=1)
-    return level
+        own = keys[np.arange(len(keys)), above[part], None]
+        slack = 1e-9 * np.abs(own)
+        higher[part] = (keys > own + slack).sum(axis=1)
+        level[part] = (keys >= own - slack).sum(axis=1)
+    return higher, level
 
 
 def _contenders(keys: FloatArray, depth: int) -> IntArray:

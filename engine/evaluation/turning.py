@@ -17,7 +17,7 @@ from engine.evaluation.lines import BLEND, FEATURE, LEG, Axis, Lines, crossings,
 from engine.evaluation.orders import Sweep, Window, blended, orders, reranked
 from engine.fusion.fuse import weights_of
 from engine.ranking import WeightGrid, Weighting, rank
-from engine.records import CandidatePool, FloatArray, RerankScores
+from engine.records import CandidatePool, FloatArray, IntArray, RerankScores
 
 _INSET = 1e-6
 _TINY = 1e-12
@@ -48,6 +48,30 @@ def along(pool: CandidatePool, rerank_scores: RerankScores | None, weighting: We
     return Lines(axis, rows, start.score[rows], end.score[rows], 0.0)
 
 
+def places_along(
+    pool: CandidatePool,
+    rerank_scores: RerankScores | None,
+    weighting: Weighting,
+    found: Lines,
+    shares: FloatArray,
+    row: int,
+) -> IntArray:
+    """The place of a pool row in the final order at each share, int64[S] from 1; 0 where it is not ranked."""
+    if found.axis.kind == BLEND and row not in found.rows:
+        return np.full(len(shares), rank(pool, rerank_scores, weighting).rank[row])
+    places = found.places(row, shares)
+    if found.axis.kind == BLEND or not reranked(rerank_scores, weighting):
+        return places
+    # behind the window only fused order counts, and all of the window stands before it
+    inside = np.flatnonzero((places > 0) & (places <= weighting.top_n))
+    if not len(inside):
+        return places
+    sweep = sweep_along(pool, weighting, found.axis, found.value(shares[inside]))
+    window = orders(pool, rerank_scores, weighting, sweep, min(weighting.top_n, len(pool)))
+    places[inside] = (window == row).argmax(axis=1) + 1
+    return places
+
+
 def turns(
     pool: CandidatePool,
     rerank_scores: RerankScores | None,
@@ -56,53 +80,69 @@ def turns(
     *,
     depth: int = 0,
     rows: tuple[int, ...] = (),
+    within: tuple[float, float] = (0.0, 1.0),
 ) -> FloatArray:
-    """Shares strictly inside 0…1 at which something of the final order can change, float64[c] rising: the first
+    """Shares strictly inside ``within`` at which something of the final order can change, float64[c] rising: the first
     ``depth``, and of ``rows`` the place of one, or the order of two. All real changes are among them."""
-    own = [found.meeting(rows[0], rows[1:])[0]] if rows and rows[0] in found.rows else []
-    window = 0
-    if found.axis.kind != BLEND and reranked(rerank_scores, weighting):
-        window = weighting.top_n
-    deep = max(depth, window)
-    parts = [*own, crossings(found, deep) if deep else np.zeros(0)]
-    shares = _distinct(np.concatenate(parts))
-    if window and weighting.blend in ("weighted", "ragflow"):
-        assert rerank_scores is not None
-        inner = _blended_crossings(pool, rerank_scores, weighting, found, shares, rows if not depth else None)
-        shares = _distinct(np.concatenate([shares, inner]))
-        shares = _halved(pool, rerank_scores, weighting, found, shares)
-    return shares
+    shares = found.meeting(rows[0], rows[1:])[0] if rows and rows[0] in found.rows else np.zeros(0)
+    window = found.axis.kind != BLEND and reranked(rerank_scores, weighting)
+    if not window:
+        deep = crossings(found, depth, *within) if depth else np.zeros(0)
+        return _distinct(np.concatenate([shares, deep]), within)
+    assert rerank_scores is not None
+    top_n = weighting.top_n
+    if weighting.blend == "replace":
+        return _distinct(np.concatenate([shares, crossings(found, depth, *within, border=top_n)]), within)
+    shares = _distinct(np.concatenate([shares, crossings(found, max(depth, top_n), *within)]), within)
+    edges, _ = between(shares, within)
+    if weighting.blend in ("weighted", "ragflow"):
+        watched = None if depth else rows
+        inner = _blended_crossings(pool, rerank_scores, weighting, found, edges, watched)
+        edges = np.concatenate([edges, inner])
+    halves = _halved(pool, rerank_scores, weighting, found, np.unique(edges), depth, rows)
+    return _distinct(np.concatenate([edges, halves]), within)
 
 
 def _halved(
-    pool: CandidatePool, rerank_scores: RerankScores, weighting: Weighting, found: Lines, shares: FloatArray
+    pool: CandidatePool,
+    rerank_scores: RerankScores,
+    weighting: Weighting,
+    found: Lines,
+    edges: FloatArray,
+    depth: int,
+    rows: tuple[int, ...],
 ) -> FloatArray:
-    """``shares`` with a value more for every piece at whose two ends the window stands in different orders."""
-    edges, _ = between(shares)
+    """Shares at which what is asked for changes within a piece."""
     low, high = edges[:-1], edges[1:]
+    shares = [np.zeros(0)]
     while len(low):
         inset = _INSET * (high - low)
         ends = np.concatenate([low + inset, high - inset])
-        sweep = sweep_along(pool, weighting, found.axis, found.value(ends))
-        rows = orders(pool, rerank_scores, weighting, sweep, weighting.top_n)
-        differs = (rows[: len(low)] != rows[len(low) :]).any(axis=1)
+        if depth:
+            sweep = sweep_along(pool, weighting, found.axis, found.value(ends))
+            seen = orders(pool, rerank_scores, weighting, sweep, depth)
+        else:
+            ranks = [places_along(pool, rerank_scores, weighting, found, ends, row) for row in rows]
+            seen = ranks[0][:, None] if len(ranks) == 1 else (ranks[0] < ranks[1])[:, None].astype(np.int64)
+        differs = (seen[: len(low)] != seen[len(low) :]).any(axis=1)
         low, high = low[differs], high[differs]
         middle = (low + high) / 2
-        shares = np.concatenate([shares, middle])
+        shares.append(middle)
         wide = high - low > _NARROW
         low, middle, high = low[wide], middle[wide], high[wide]
         low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
-    return _distinct(shares)
+    return np.concatenate(shares)
 
 
-def between(shares: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The borders of the pieces, float64[p + 1] with 0 and 1 at the ends, and their middles, float64[p]."""
-    edges = np.concatenate([[0.0], shares, [1.0]])
+def between(shares: FloatArray, within: tuple[float, float] = (0.0, 1.0)) -> tuple[FloatArray, FloatArray]:
+    """The borders of the pieces, float64[p + 1], and their middles, float64[p]."""
+    edges = np.concatenate([within[:1], shares, within[1:]])
     return edges, (edges[:-1] + edges[1:]) / 2
 
 
-def _distinct(shares: FloatArray) -> FloatArray:
-    inside = np.unique(shares[(shares > _TINY) & (shares < 1.0 - _TINY)])
+def _distinct(shares: FloatArray, within: tuple[float, float]) -> FloatArray:
+    low, high = within
+    inside = np.unique(shares[(shares > low + _TINY) & (shares < high - _TINY)])
     return np.asarray(inside[np.diff(inside, prepend=-1.0) > _TINY])
 
 
@@ -111,12 +151,11 @@ def _blended_crossings(
     rerank_scores: RerankScores,
     weighting: Weighting,
     found: Lines,
-    shares: FloatArray,
+    edges: FloatArray,
     rows: tuple[int, ...] | None,
 ) -> FloatArray:
     """Shares at which two documents of the window (one of ``rows`` among them, unless None) change places in the blend
     while the fused order stays."""
-    edges, _ = between(shares)
     width = np.diff(edges)
     ends = (edges[:-1] + _INSET * width, edges[1:] - _INSET * width)
     depth = min(weighting.top_n, len(found.rows))

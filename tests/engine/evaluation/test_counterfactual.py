@@ -137,7 +137,7 @@ def probes(random: np.random.Generator, path: str) -> list[float]:
 
 
 @given(CASES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_curves_equal_brute_force(case: tuple[int, str, str, str]) -> None:
     pool, raw, weighting, random = case_of(*case)
     for path, axis in axes(pool, weighting, blended=raw is not None).items():
@@ -159,7 +159,7 @@ def test_curves_equal_brute_force(case: tuple[int, str, str, str]) -> None:
 
 
 @given(CASES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_flip_really_flips_and_nothing_smaller_does(case: tuple[int, str, str, str]) -> None:
     pool, raw, weighting, random = case_of(*case)
     order = rank(pool, raw, weighting).order
@@ -190,7 +190,7 @@ def test_a_flip_really_flips_and_nothing_smaller_does(case: tuple[int, str, str,
 
 
 @given(CASES, st.integers(1, 6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_reaching_the_first_k(case: tuple[int, str, str, str], k: int) -> None:
     pool, raw, weighting, random = case_of(*case)
     row = int(rank(pool, raw, weighting).order[-1])

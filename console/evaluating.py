@@ -97,6 +97,10 @@ class Order:
         held = tuple(gates.parse(text) for text in gate_texts)
         wanted = [metrics.parse(name) for name in names or METRICS]
         wanted = list(dict.fromkeys([*wanted, *(gate.metric for gate in held)]))
+        for metric in wanted:
+            if metric.k and metric.k > depth:
+                hint = "raise --depth, or choose metrics with -m"
+                raise UsageError(f"{metric} reads more than the {depth} documents of --depth", hint=hint)
         conditions = Conditions(depth, syntax, keep=run is not None)
         return cls(tuple(wanted), held, Format(format_), run, conditions, concurrency, fresh)
 
@@ -113,7 +117,7 @@ def evaluate_settings(source: Data, wanted: Sequence[Wanted], order: Order) -> N
             gates.bound_of(gate, name)
     with Bar() as bar, optional_run(order.run) as write_run:
         listener = Listener(bar.note, several=len(wanted) > 1)
-        experiment = _run(data, loaded, names, wanted[0].no_cache, order, bar, listener)
+        experiment = _run(data, loaded, names, wanted[0], order, bar, listener)
         if experiment.resumed:
             bar.note(f"note: {experiment.resumed} of {len(data)} queries were answered by a run that was cut off")
         if write_run:
@@ -129,8 +133,8 @@ def evaluate_settings(source: Data, wanted: Sequence[Wanted], order: Order) -> N
 
 def name_of(wanted: Wanted, loaded: Loaded) -> str:
     """What a settings file is called in a report."""
-    if wanted.config is not None:
-        return str(wanted.config)
+    if named := wanted.config or wanted.recording:
+        return str(named)
     return str(loaded.file) if loaded.file and loaded.file.exists() else "defaults"
 
 
@@ -138,7 +142,7 @@ def _run(
     data: DataSet,
     loaded: Sequence[Loaded],
     names: Sequence[str],
-    no_cache: bool,
+    wanted: Wanted,
     order: Order,
     bar: Bar,
     listener: Listener,
@@ -151,12 +155,12 @@ def _run(
         bar.at("evaluate", count, total)
 
     async def run() -> Experiment:
-        async with opened(loaded, names, no_cache=no_cache) as contenders:
+        async with opened(loaded, names, wanted) as contenders:
             return await evaluate(
                 data,
                 contenders,
                 order.conditions,
-                folder=locations().cache / FOLDER,
+                folder=locations().cache / FOLDER if wanted.recording is None else None,
                 fresh=order.fresh,
                 concurrency=order.concurrency,
                 on_progress=progress,
@@ -172,9 +176,9 @@ def _run(
 
 @asynccontextmanager
 async def opened(
-    loaded: Sequence[Loaded], names: Sequence[str], *, no_cache: bool
+    loaded: Sequence[Loaded], names: Sequence[str], wanted: Wanted
 ) -> AsyncIterator[tuple[Contender, ...]]:
-    """A contender per settings, each checked against its index; those of one index share a pipeline.
+    """A contender per settings, each checked against its index; those of one index, or recording, share a pipeline.
 
     Raises ``StoreError`` and ``SettingsError``.
     """
@@ -182,11 +186,11 @@ async def opened(
     contenders = []
     try:
         for one, name in zip(loaded, names, strict=True):
-            place = f"{one.settings.store.kind}:{one.resolve(one.settings.store.path)}"
+            place = f"{one.settings.store.kind}:{wanted.recording or one.resolve(one.settings.store.path)}"
             # a synonyms file is relative to its settings file, and belongs to the opened store
             files = any(isinstance(leg, LexicalLeg) and leg.synonyms for leg in one.settings.legs.values())
             key = place, str(one.base_dir) if files else ""
-            pipeline = open_index(one, no_cache=no_cache)
+            pipeline = open_index(one, no_cache=wanted.no_cache)
             if key in pipelines:
                 await pipeline.close()
             contenders.append(Contender(name, one.settings, pipelines.setdefault(key, pipeline), place))

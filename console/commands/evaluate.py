@@ -38,7 +38,7 @@ from console.opening import Wanted
     default="table",
     help="Format; default: table. ndjson is a line per query.",
 )
-@settings_options(several=True, filters=True, cache=True)
+@settings_options(several=True, filters=True, cache=True, recording=True)
 def command(
     data: str,
     split: str,
@@ -61,6 +61,7 @@ def command(
       rankscope evaluate --data my-set -c my.toml -m ndcg@10 -m map
       rankscope evaluate --data my-set -c old.toml -c new.toml
       rankscope evaluate --queries topics.txt --qrels qrels.txt -c my.toml --run my.trec
+      rankscope evaluate --data my-set --recording my-set.rankscope --set weights.dense=0.9
 
     A folder is BEIR's (queries.jsonl, qrels/test.tsv), or holds queries or topics and qrels. judged@k is the share of
     the first k that is judged at all: where it is low, the metric beside it says little.

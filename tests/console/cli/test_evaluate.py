@@ -129,6 +129,7 @@ def test_a_baseline_is_what_was_printed(cli: Cli, process: Cli, data: Path, two:
     ("arguments", "message"),
     [
         (["--data", "DATA", "--gate", "ndcg@10"], "--gate ndcg@10: this is no gate"),
+        (["--data", "DATA", "-m", "recall@100", "--depth", "50"], "recall@100 reads more than the 50 documents"),
         (["--data", "DATA", "-m", "dcg"], "there is no metric 'dcg'"),
         (["--data", "DATA", "--gate", "ndcg@10>=none.json"], "the baseline none.json cannot be read"),
         (["--data", "nowhere"], "there is no data set folder nowhere"),
@@ -150,6 +151,22 @@ def test_a_run_is_the_one_of_search(cli: Cli, data: Path, index: Path) -> None:
     cli("search", "--queries", data / "queries.jsonl", "--index", index, "--run", "theirs.trec")
     theirs = [line for line in Path("theirs.trec").read_text().splitlines() if not line.startswith("5 ")]
     assert Path("ours.trec").read_text().splitlines() == theirs
+
+
+def test_a_recording_stands_in_for_the_index(cli: Cli, data: Path, two: tuple[Path, Path]) -> None:
+    good, _ = two
+    assert cli("record", "--queries", data / "queries.jsonl", "-c", good, "-O", "set.rankscope").code == 0
+    base = ("evaluate", "--data", data, "-o", "json")
+    for change in ((), ("--set", "weights.dense=0.1"), ("--set", "rerank.enabled=false")):
+        asked, replayed = cli(*base, "-c", good, *change), cli(*base, "--recording", "set.rankscope", *change)
+        assert (asked.code, replayed.code) == (0, 0), replayed.err
+        one, other = asked.json["settings"][0], replayed.json["settings"][0]
+        assert (one.pop("file"), other.pop("file")) == (str(good), "set.rankscope")
+        assert one == other
+    some = data_set(data.parent / "more", QUERIES | {"6": "unheard of"}, [*QRELS, ("6", "time.sleep", 1)])
+    ended = cli("evaluate", "--data", some, "--recording", "set.rankscope")
+    assert (ended.code, ended.out) == (2, b"")
+    assert "the query 'unheard of' is not in the recording set.rankscope" in ended.err
 
 
 def test_trec_files_and_a_threshold(cli: Cli, data: Path, index: Path, tmp_path: Path) -> None:

@@ -284,7 +284,7 @@ async def test_real_runs_on_cranfield_score_as_trec_eval_says(tmp_path: Path) ->
         "map": "map",
         "recip_rank": "mrr",
         "recall_100": "recall@100",
-        "success_5": "precision@5",
+        "success_5": "hit@5",
     }
     metrics: list[Metric] = [parse(name) for name in names.values()]
     for index in range(len(contenders)):

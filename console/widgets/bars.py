@@ -120,8 +120,8 @@ class Divider(Direct):
 
     DEFAULT_CSS = "Divider { width: 1; height: 1fr; }"
 
-    def render_line(self, y: int) -> Strip:
-        return Row(1).add("│", self.palette.rule).strip(self.ground)
+    def rows(self, top: int, bottom: int) -> list[Strip]:
+        return [Row(1).add("│", self.palette.rule).strip(self.ground)] * (bottom - top)
 
 
 class QueryMark(Direct):

@@ -22,12 +22,12 @@ class Covered(Widget):
 
 
 class Direct(Painted):
-    """``render_line`` must give rows exactly as wide as the widget, every segment with a ground."""
+    """``rows`` must be exactly as wide as the widget, every segment with a ground."""
 
     ALLOW_SELECT = False
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        strips = [self.render_line(y) for y in crop.line_range]
+        strips = self.rows(crop.y, crop.bottom)
         filters = [each for each in self.get_line_filters() if not isinstance(each, ANSIToTruecolor)]
         if filters:  # our themes have true colours, or are for terminals that keep their own
             background = self.background_colors[1]

@@ -32,17 +32,14 @@ class Flow(Direct):
         self._drawn: tuple[object, ...] | None = None
         self._strips: list[Strip] = []
 
-    def render_line(self, y: int) -> Strip:
-        if y == 0:  # beside the lists' headings
-            return Strip([Segment("─" * self.size.width, self.ground + self.palette.rule)], self.size.width)
-        width, height = self.size.width, self.size.height - 1
+    def rows(self, top: int, bottom: int) -> list[Strip]:
         left, right = self._left, self._right
+        width, height = self.size.width, self.size.height - 1
         key = (
             left.view and left.view.version,
             right.view and right.view.version,
             left.scroll_offset.y,
             right.scroll_offset.y,
-            left.size.height,
             width,
             height,
             left.cursor_id,
@@ -51,8 +48,12 @@ class Flow(Direct):
         )
         if key != self._drawn:
             self._drawn = key
-            self._strips = self._draw(width, height)
-        return self._strips[y - 1]
+            beside_headings = Strip([Segment("─" * width, self.ground + self.palette.rule)], width)
+            self._strips = [beside_headings, *self._draw(width, height)]
+        return self._strips[top:bottom]
+
+    def render_line(self, y: int) -> Strip:
+        return self.rows(y, y + 1)[0]
 
     def _draw(self, width: int, height: int) -> list[Strip]:
         left, right = self._left.view, self._right.view

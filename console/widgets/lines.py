@@ -139,6 +139,10 @@ class Painted(Widget):
         assert self._ground is not None
         return self._ground
 
+    def rows(self, top: int, bottom: int) -> list[Strip]:
+        """The lines ``top`` to ``bottom`` of what is in view; sizes and offsets are looked up once for all of them."""
+        return [self.render_line(y) for y in range(top, bottom)]
+
     def _resolve(self) -> None:
         theme = self.app.current_theme
         if self._resolved is None or self._resolved[0] is not theme:
@@ -183,10 +187,18 @@ class LinesWidget(Painted):
         self._built = None
         super().notify_style_update()
 
-    def render_line(self, y: int) -> Strip:
+    def rows(self, top: int, bottom: int) -> list[Strip]:
         width = self.content_size.width
-        lines = self.built(width)
-        return lines[y] if y < len(lines) else Strip.blank(width, self.ground)
+        return _rows(self.built(width), top, bottom, Strip.blank(width, self.ground))
+
+    def render_line(self, y: int) -> Strip:
+        return self.rows(y, y + 1)[0]
+
+
+def _rows(lines: Sequence[Strip], top: int, bottom: int, blank: Strip) -> list[Strip]:
+    """The lines between, with blank ones behind the last."""
+    rows = list(lines[top:bottom])
+    return rows + [blank] * (bottom - top - len(rows))
 
 
 class ScrolledLines(LinesWidget, ScrollView):
@@ -207,8 +219,6 @@ class ScrolledLines(LinesWidget, ScrollView):
             if size != self.virtual_size:
                 self.virtual_size = size
 
-    def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        lines = self.built(width)
-        y += int(self.scroll_offset.y)
-        return lines[y] if y < len(lines) else Strip.blank(width, self.ground)
+    def rows(self, top: int, bottom: int) -> list[Strip]:
+        width, above = self.scrollable_content_region.width, int(self.scroll_offset.y)
+        return _rows(self.built(width), above + top, above + bottom, Strip.blank(width, self.ground))

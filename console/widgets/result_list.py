@@ -44,7 +44,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
         self.view: ListView | None = None
         self.cursor_id = ""
         self.pinned_id = ""
-        self._rows: dict[tuple[object, ...], Strip] = {}
+        self._rows: dict[tuple[str, bool, int, int | None, str, int, bytes, int, bool], Strip] = {}
         self._width = 0
         self._score_width = 4
 
@@ -133,26 +133,32 @@ class ResultList(Direct, ScrollView, can_focus=True):
         if size != self.virtual_size:
             self.virtual_size = size
 
+    def rows(self, top: int, bottom: int) -> list[Strip]:
+        above, at_cursor = int(self.scroll_offset.y), 2 if self.has_focus else 1
+        last = len(self.view) if self.view else 0
+        blank = Strip.blank(self._width, self.ground)
+        return [
+            self._strip(self.view, above + y, at_cursor) if self.view and above + y < last else blank
+            for y in range(top, bottom)
+        ]
+
     def render_line(self, y: int) -> Strip:
-        view, place = self.view, y + int(self.scroll_offset.y)
-        if view is None or place >= len(view):
-            return Strip.blank(self._width, self.ground)
+        return self.rows(y, y + 1)[0]
+
+    def _strip(self, view: ListView, place: int, at_cursor: int) -> Strip:
+        """The row, kept by everything that it shows; ``at_cursor`` is the look of the cursor's row."""
         row = int(view.order[place])
         document_id = view.ids[row]
-        delta = int(view.delta[place]) if len(view.delta) else None
-        score = f"{view.score_text(place):>{self._score_width}}"
-        flags, bars = int(view.flags[place]), view.buckets[row].tobytes()
-        at_cursor = 0 if document_id != self.cursor_id else 2 if self.has_focus else 1
         document = view.documents.get(document_id)
         key = (
             document_id,
             document is None,
             place,
-            delta,
-            score,
-            flags,
-            bars,
-            at_cursor,
+            int(view.delta[place]) if len(view.delta) else None,
+            f"{view.score_text(place):>{self._score_width}}",
+            int(view.flags[place]),
+            view.buckets[row].tobytes(),
+            at_cursor if document_id == self.cursor_id else 0,
             document_id == self.pinned_id,
         )
         strip = self._rows.get(key)
@@ -160,9 +166,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
             if len(self._rows) >= CACHED_ROWS:
                 self._rows.clear()
             title = clean(document.title if document else document_id)
-            pinned = document_id == self.pinned_id
-            strip = self._row(title, place + 1, delta, score, flags, bars, at_cursor, pinned)
-            self._rows[key] = strip
+            strip = self._rows[key] = self._row(title, place + 1, *key[3:])
         return strip
 
     def _row(

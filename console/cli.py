@@ -33,6 +33,7 @@ COMMANDS = {
     "record": "Keep searches in one file that replays without index, model or network.",
     "analyze": "Show the tokens each analyser makes of a text.",
     "evaluate": "Measure settings over judged queries: metrics, significance, gates.",
+    "tune": "Search weights and other knobs over judged queries; save what held-out queries confirm.",
     "run": "Run a script of console actions with expectations.",
     "config": "Show, check or write settings, and where each value comes from.",
     "completion": "Print the script that completes commands in your shell.",

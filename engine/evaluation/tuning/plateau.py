@@ -61,13 +61,15 @@ def _greatest(unit: FloatArray, flips: int, seed: int) -> FloatArray:
     return np.asarray(np.max(parts, axis=0))
 
 
-def centre(points: FloatArray, members: BoolArray, best: int) -> int:
-    """The member nearest to the middle of the plateau, for ``points`` float64[T, D] in 0…1. Members that share all of
-    ``best``'s choices should be given alone; distances are Euclidean, ties go to the first."""
+def centre(points: FloatArray, means: FloatArray, members: BoolArray, best: int) -> int:
+    """The member nearest to the plateau's centre of mass, each weighing what its mean is above the lowest of them:
+    the middle of the high ground, not of all that cannot be ruled out. ``points`` float64[T, D] in 0…1, distances
+    Euclidean, ties to the first."""
     inside = np.flatnonzero(members)
     if not len(inside):
         return best
-    middle = points[inside].mean(axis=0)
+    mass = means[inside] - means[inside].min() + _EQUAL
+    middle = (mass / mass.sum()) @ points[inside]
     return int(inside[((points[inside] - middle) ** 2).sum(axis=1).argmin()])
 
 

@@ -91,7 +91,7 @@ class Space:
     def point(self, settings: Settings) -> FloatArray:
         """float64[D], where these settings stand."""
         numbers = [each.number(knobs.get(settings, each.path)) for each in self.dimensions]
-        return self.settled(np.array([numbers], dtype=np.float64))[0]
+        return np.asarray(self.settled(np.array([numbers], dtype=np.float64))[0])
 
     def settled(self, points: FloatArray) -> FloatArray:
         """The points inside their ranges, weights summing to 1, numbers as they will be saved; none twice."""

@@ -223,11 +223,12 @@ def _folds(queries: int, plan: Plan) -> list[BoolArray]:
 
 def _settle(trials: Trials, known: IntArray, queries: BoolArray, level: float) -> tuple[Plateau, int, int]:
     """The plateau among ``known``, its maximum and its centre, as ``queries`` tell them."""
-    flat = plateau(trials.scores[np.ix_(queries, known)], level)
+    scores = trials.scores[np.ix_(queries, known)]
+    flat = plateau(scores, level)
     points = trials.points[known]
     choices = trials.space.choices
     alike = (points[:, choices] == points[flat.best, choices]).all(axis=1)
-    middle = centre(trials.space.unit(points), flat.members & alike, flat.best)
+    middle = centre(trials.space.unit(points), scores.mean(axis=0), flat.members & alike, flat.best)
     return flat, int(known[flat.best]), int(known[middle])
 
 
@@ -241,8 +242,8 @@ def _warnings(trials: Trials, gain: FloatArray, best: int, start: int, plan: Pla
     if 0 < seen < least:
         needed = queries_needed(gain, seen, plan.level)
         told.append(
-            f"{queries} queries show a gain of {least:.4f} or more; the one found is {seen:.4f}, and would take about "
-            f"{needed} judged queries"
+            f"too few judged queries to tell: {queries} show a gain of {least:.4f} or more, the one found is "
+            f"{seen:.4f}; that would take about {needed}"
         )
     apparent = float((trials.scores[:, best] - trials.scores[:, start]).mean())
     if apparent > 0.005 and seen < apparent / 2:

@@ -34,6 +34,7 @@ COMMANDS = {
     "analyze": "Show the tokens each analyser makes of a text.",
     "evaluate": "Measure settings over judged queries: metrics, significance, gates.",
     "tune": "Search weights and other knobs over judged queries; save what held-out queries confirm.",
+    "diff": "Compare two settings files: what differs, what it does, and to which queries.",
     "run": "Run a script of console actions with expectations.",
     "config": "Show, check or write settings, and where each value comes from.",
     "completion": "Print the script that completes commands in your shell.",

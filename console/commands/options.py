@@ -20,6 +20,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 
 def settings_options(
     *,
+    config: bool = True,
     index: bool = True,
     filters: bool = False,
     cache: bool = False,
@@ -27,13 +28,14 @@ def settings_options(
     several: bool = False,
 ) -> Callable[[F], F]:
     """-c and --set, and on request --index, --filter, --no-cache and --recording, gathered into the argument
-    ``wanted``; with ``several`` -c may be repeated, and ``wanted`` is a tuple with one for each."""
+    ``wanted``. Without ``config`` there is no -c; with ``several`` it may be repeated, and ``wanted`` is a tuple with
+    one for each."""
 
     def decorate(function: F) -> F:
         @wraps(function)
         def gathered(
             *args: Any,
-            config: Path | tuple[Path, ...] | None,
+            config: Path | tuple[Path, ...] | None = None,
             sets: tuple[str, ...],
             index: Path | None = None,
             filters: tuple[str, ...] = (),
@@ -86,7 +88,7 @@ def settings_options(
                     help="Search a recording instead of an index, with its settings unless -c names others.",
                 )
             )
-        for option in reversed(options):
+        for option in reversed(options if config else options[1:]):
             gathered = option(gathered)
         return gathered  # type: ignore[return-value]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
@@ -30,6 +29,7 @@ from console.screens.asking import Asking
 from console.screens.deeds import Deeds
 from console.session import Session
 from console.widgets.bars import FootLine, QueryMark, TitleBar
+from console.widgets.direct import SideBySide, Stacked
 from console.widgets.query_line import QueryLine
 from engine.errors import RankscopeError, UsageError
 
@@ -56,6 +56,18 @@ HINTS = (
 )
 
 
+JUDGING_HINTS = (
+    ("judging:", "", "judging"),
+    ("0", "no", "grade-no"),
+    ("1", "related", "grade-related"),
+    ("2", "good", "grade-good"),
+    ("3", "answer", "grade-answer"),
+    (".", "remove", "ungrade"),
+    ("u", "undo", "undo"),
+    ("J", "done", "judging"),
+)
+
+
 class MainScreen(Screen[None]):
     """Where the console's work is done. ``session`` is None until the index is open."""
 
@@ -76,7 +88,7 @@ class MainScreen(Screen[None]):
             tooltip=action.help,
             priority=action.keys[0].startswith(("ctrl+", "f")),
         )
-        for action in ACTIONS
+        for action in sorted(ACTIONS, key=lambda action: not action.modal)
         if action.keys
     ]
 
@@ -92,6 +104,7 @@ class MainScreen(Screen[None]):
         self._moved = False
         self._rest_timer: Timer | None = None
         self._said = ("", "text")
+        self.judging = False
 
     @property
     def session(self) -> Session | None:
@@ -116,10 +129,10 @@ class MainScreen(Screen[None]):
         self.title_bar, self.foot = TitleBar(), FootLine()
         self.query_line = QueryLine(self.history, self.launch.query)
         yield self.title_bar
-        with Horizontal(id="ask"):
+        with SideBySide(id="ask"):
             yield QueryMark()
             yield self.query_line
-        yield Vertical(id="below")
+        yield Stacked(id="below")
         yield self.foot
 
     def on_mount(self) -> None:
@@ -160,7 +173,11 @@ class MainScreen(Screen[None]):
         self.title_bar.show(name, dirty=dirty, note=try_number, index=self._index_text())
         if self.furnished:
             self.panes.mark_focus()
-        self.foot.show(HINTS, *self._said)
+        self._paint_foot()
+
+    def _paint_foot(self) -> None:
+        hints = JUDGING_HINTS if self.judging else HINTS
+        self.foot.show(hints, *self._said, self.panes.footing if self.furnished else ())
 
     def _index_text(self) -> str:
         if self.session is None:
@@ -171,7 +188,7 @@ class MainScreen(Screen[None]):
     def tell(self, message: str, tone: str = "text") -> None:
         """Show a sentence on the last line until the next key or message."""
         self._said = (message, tone)
-        self.foot.show(HINTS, message, tone)
+        self._paint_foot()
 
     def tell_error(self, error: Exception) -> None:
         """Show what went wrong and the way out: on the last line; a fault of the program in a window and the log."""
@@ -267,6 +284,14 @@ class MainScreen(Screen[None]):
         self.panes.paint_document()
         self.need_texts()
 
+    def graded(self, next_id: str) -> None:
+        """Paint a grade, and the cursor on the next document, in one frame."""
+        self._moved = True
+        self.cursor_id = next_id
+        self.panes.lists.point_at(next_id)
+        self.paint()
+        self.need_texts()
+
     def on_pinned(self, message: Pinned) -> None:
         self.perform("pin", message.id)
 
@@ -285,6 +310,12 @@ class MainScreen(Screen[None]):
     def context(self) -> Context:
         """What decides which actions apply."""
         return Context(self.session, self.asking.busy, self.cursor_id, self.asking.newer)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys of a mode are other actions' keys outside it."""
+        if action != "do" or not BY_NAME[str(parameters[0])].modal:
+            return True
+        return self.judging and self.panes.shows_documents(self.focused)
 
     def action_do(self, name: str) -> None:
         self.perform(name)

@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 
 from console.session import Details
 from console.views import Journey, journey, views
 from console.views_document import document_view
 from console.views_empty import empty_view, first_start
+from console.views_judging import Graded, Measured, footing, measured
 from console.views_knobs import greyed
 from console.widgets.bars import Divider
-from console.widgets.direct import Covered
+from console.widgets.direct import SideBySide, Stacked
 from console.widgets.document_panel import DocumentPanel
 from console.widgets.empty import EmptyState
 from console.widgets.journey_line import JourneyLine
@@ -26,28 +26,27 @@ from console.widgets.lists import Lists
 from console.widgets.pane import Pane
 from console.widgets.status_chip import StatusChip
 from console.widgets.timing_strip import TimingStrip
+from engine.evaluation import metrics
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
+
     from console.screens.main import MainScreen
+    from console.session import Session
+    from engine.records import FloatArray
+    from engine.trace import Trace
 
-NARROW, WIDE = 110, 200
-"""Columns below which weights and document share a place, and from which each leg's list is shown."""
-
-
-class Row(Horizontal, Covered):
-    """Children side by side."""
-
-
-class Column(Vertical, Covered):
-    """Children one above the other."""
+NARROW, ROOMY, WIDE = 110, 140, 200
+"""Columns below which weights and document share a place; from which the flow is broad; and each leg's list shown."""
 
 
-class Panes(Vertical, Covered):
+class Panes(Stacked):
     """Wide: lists and document left, weights right. Narrow: weights take the document's place.
 
     weights_open  where room is short, the weights are shown instead of the document
     alone         the pane that has all the room, by its action; '' for none
     legs_shown    each leg's own list is shown; None leaves it to the width
+    measured      what judgments say of the lists; None where there are none
     """
 
     DEFAULT_CSS = """
@@ -67,6 +66,8 @@ class Panes(Vertical, Covered):
         self.weights_open = False
         self.alone = ""
         self.legs_shown: bool | None = None
+        self.measured: Measured | None = None
+        self._graded = Graded()
         self._version = 0
         self._empty = True
         self.timings, self.chip = TimingStrip(), StatusChip()
@@ -80,11 +81,11 @@ class Panes(Vertical, Covered):
         self.each = (*self.lists.panes.values(), self.document_pane, self.weights_pane)
 
     def compose(self) -> ComposeResult:
-        with Row(id="status"):
+        with SideBySide(id="status"):
             yield self.timings
             yield self.chip
-        with Row(id="columns"):
-            with Column(id="left"):
+        with SideBySide(id="columns"):
+            with Stacked(id="left"):
                 yield self.lists
                 yield self.empty
                 yield self.document_pane
@@ -106,10 +107,15 @@ class Panes(Vertical, Covered):
         )
         self.document_pane.styles.height = "1fr" if alone else max(8, height // 3)
         list_alone = alone if alone in self.lists.by_name else ""
-        self.lists.lay_out(with_legs=self.with_legs, alone=list_alone, flow_width=6 if narrow or self.with_legs else 12)
+        flow = 12 if width >= ROOMY and not self.with_legs else 6
+        self.lists.lay_out(with_legs=self.with_legs, alone=list_alone, flow_width=flow)
         self.weights_pane.display = alone == "weights" if alone else not narrow or self.weights_open
         self.weights_pane.styles.height = "1fr" if alone or not narrow else max(8, height // 3)
         self.divider.display = not narrow and not alone
+
+    def shows_documents(self, widget: Widget | None) -> bool:
+        """Whether the widget is a list or the document pane."""
+        return widget is self.document or widget in self.lists.by_name.values()
 
     @property
     def with_legs(self) -> bool:
@@ -124,13 +130,28 @@ class Panes(Vertical, Covered):
         trace = session.trace if session else None
         if session is not None and trace is not None:
             self._version += 1
-            shown = views(trace, self._version, legs=self.with_legs)
+            shown = views(trace, self._version, legs=self.with_legs, gains=self._measure(session, trace))
             self.lists.show(shown, self._main.cursor_id, session.pinned)
         self.paint_empty()
         self.paint_document()
         self.paint_knobs()
         self.paint_stages()
         self.journey_line.show(self._journey())
+
+    def _measure(self, session: Session, trace: Trace) -> FloatArray | None:
+        """Measure the lists; the grades of the pool's rows, None where nothing is to be marked."""
+        grades, judging = session.grades, self._main.judging
+        self.measured = None
+        if not (session.judgments or judging):
+            return None
+        gains = self._graded.gains(trace.pool, grades)
+        self.measured = measured(trace, gains, grades, metrics.parse(session.metric))
+        return gains if grades or judging else None
+
+    @property
+    def footing(self) -> tuple[tuple[str, str], ...]:
+        """How good the lists are, for the last line."""
+        return footing(self.measured, self.screen.size.width) if self.measured else ()
 
     def paint_document(self) -> None:
         """The account of the document under the cursor, with its text and terms as far as they are here."""

@@ -6,6 +6,7 @@ crop, and the filters of NO_COLOR and terminal colours. Widgets of this kind hav
 
 from __future__ import annotations
 
+from textual.containers import Horizontal, Vertical
 from textual.filter import ANSIToTruecolor
 from textual.geometry import Region
 from textual.strip import Strip
@@ -19,6 +20,14 @@ class Covered(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         return []
+
+
+class SideBySide(Horizontal, Covered):
+    """Children side by side, with nothing between or behind them."""
+
+
+class Stacked(Vertical, Covered):
+    """Children one above the other, with nothing between or behind them."""
 
 
 class Direct(Painted):

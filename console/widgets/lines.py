@@ -61,10 +61,13 @@ class Row:
             from engine.analysis.display import clean  # rarely needed, and not before the first frame
 
             text = clean(text, newlines=False)
-        text = fit(text, self.left)
+        width = width_of(text)
+        if width > self.left:
+            text = fit(text, self.left)
+            width = width_of(text)
         if text:
             self.segments.append(Segment(text, style))
-            self.left -= width_of(text)
+            self.left -= width
         return self
 
     def right(self, text: str, style: Style = PLAIN) -> Row:

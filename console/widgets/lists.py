@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 
 from console.messages import FUSED, RERANKED
 from console.views import ListView
-from console.widgets.direct import Covered
+from console.widgets.direct import SideBySide
 from console.widgets.flow import Flow
 from console.widgets.pane import Pane
 from console.widgets.result_list import ResultList
 
 
-class Lists(Horizontal, Covered):
-    """``by_name`` holds the lists from left to right: legs, ``fused``, ``reranked``."""
+class Lists(SideBySide):
+    """``by_name`` holds the lists from left to right: legs, ``fused``, ``reranked``; ``latest`` had the focus last."""
 
     DEFAULT_CSS = "Lists { height: 1fr; width: 1fr; }"
 
@@ -32,12 +32,16 @@ class Lists(Horizontal, Covered):
         content = list(self.by_name.values())
         self.flows = [Flow(left, right) for left, right in pairwise(content)]
         self.legs = tuple(legs)
+        self.latest = RERANKED
 
     def compose(self) -> ComposeResult:
         for place, pane in enumerate(self.panes.values()):
             if place:
                 yield self.flows[place - 1]
             yield pane
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.latest = event.widget.name or self.latest
 
     def on_mount(self) -> None:
         for flow, (left, right) in zip(self.flows, self._neighbours(), strict=True):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.widget import Widget
 
 from console.widgets.bars import PaneTitle
-from console.widgets.direct import Covered
+from console.widgets.direct import Stacked
 
 
-class Pane(Vertical, Covered):
+class Pane(Stacked):
     """``action`` is the action that goes to the pane; a click on the heading asks for it."""
 
     DEFAULT_CSS = "Pane { width: 1fr; height: 1fr; }"

@@ -38,6 +38,8 @@ from engine.settings.load import Loaded
 from engine.settings.schema import DenseLeg, LexicalLeg, Settings
 from tests.corpus import WatchedStore, build, changed, pipeline_on
 
+Moves = list[tuple[float, float]]
+
 POOL = 2_048
 QUERY = "river stone window market signal"
 VOCABULARY = (QUERY + " paper bridge engine garden letter mirror number orange pencil circle summer winter").split()
@@ -81,21 +83,24 @@ class Painted:
         return time.perf_counter() - start
 
 
-async def moves(painted: Painted, count: int) -> list[float]:
-    """Seconds of each of so many moves, to and fro, each after the one before has come to rest."""
+async def moves(painted: Painted, count: int) -> Moves:
+    """Seconds by the clock and of the processor for each of so many moves, each after the one before has come to
+    rest."""
     taken = []
     for at in range(count):
-        taken.append(await painted.press("left" if at // 6 % 2 else "right"))
+        processor = time.process_time()
+        seconds = await painted.press("left" if at // 6 % 2 else "right")
+        taken.append((seconds, time.process_time() - processor))
         await asyncio.sleep(0.03)
     return taken
 
 
-async def console(size: tuple[int, int], store: WatchedStore, count: int) -> list[float]:
+async def console(size: tuple[int, int], store: WatchedStore, count: int) -> Moves:
     legs = {"lexical": LexicalLeg(top_k=POOL), "dense": DenseLeg(top_k=POOL)}
     settings = changed(Settings(), legs=legs, rerank={"top_n": 50})
     app = ConsoleApp(Launch(Loaded(settings), lambda: pipeline_on(store), QUERY), driver_class=NullDriver)
 
-    async def drive() -> list[float]:
+    async def drive() -> Moves:
         while app.main.session is None or app.main.session.trace is None or app.main.asking.busy:
             await asyncio.sleep(0.02)
         assert len(app.main.session.trace.pool) == POOL
@@ -128,17 +133,17 @@ class Bare(App[None]):
         yield Page()
 
 
-async def bare(size: tuple[int, int], count: int) -> list[float]:
+async def bare(size: tuple[int, int], count: int) -> Moves:
     app = Bare(driver_class=NullDriver)
 
-    async def drive() -> list[float]:
+    async def drive() -> Moves:
         await asyncio.sleep(0.5)
         return await moves(Painted(app), count)
 
     return await run(app, size, drive)
 
 
-async def run(app: App[None], size: tuple[int, int], drive: Callable[[], Awaitable[list[float]]]) -> list[float]:
+async def run(app: App[None], size: tuple[int, int], drive: Callable[[], Awaitable[Moves]]) -> Moves:
     """The application at that size until the drive is done, and what the drive gave."""
     running = asyncio.create_task(app.run_async(size=size))
     try:
@@ -148,9 +153,10 @@ async def run(app: App[None], size: tuple[int, int], drive: Callable[[], Awaitab
         await running
 
 
-def told(taken: list[float]) -> str:
-    p50, p95 = np.percentile(np.array(taken) * 1e3, [50, 95])
-    return f"p50 {p50:5.1f} ms  p95 {p95:5.1f} ms"
+def told(taken: Moves) -> str:
+    p50, p95 = np.percentile(np.array(taken)[:, 0] * 1e3, [50, 95])
+    processor = np.median(np.array(taken)[:, 1]) * 1e3
+    return f"p50 {p50:5.1f} ms  p95 {p95:5.1f} ms  (processor {processor:4.1f})"
 
 
 async def main(count: int) -> None:
@@ -162,7 +168,7 @@ async def main(count: int) -> None:
             written = NullDriver.written
             ours = await console(size, store, count)
             kilobytes = (NullDriver.written - written) / count / 1e3
-            ratio = np.median(ours) / np.median(peer)
+            ratio = np.median(np.array(ours)[:, 0]) / np.median(np.array(peer)[:, 0])
             print(
                 f"{size[0]:>3}×{size[1]}  slider→frame {told(ours)}   bare Textual {told(peer)}   "
                 f"ratio {ratio:.1f}   {kilobytes:.0f} kB a move"

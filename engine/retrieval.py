@@ -176,11 +176,13 @@ def reselect(retrieval: Retrieval, store: Store, settings: Settings) -> None:
     if not info.live_knobs:
         return
     live: LiveStore = store  # type: ignore[assignment]  # live_knobs says so
+    selected = False
     for name in retrieval.missing(settings):
         key = retrieval.keys.get(name)
         leg = settings.legs[name]
         if key is None or not isinstance(leg, LexicalLeg) or key[1] != leg_key(leg, settings)[1]:
             continue
         retrieval.absorb(name, settings, live.search_leg_now(retrieval.request(name, settings)))
-    for wanted in retrieval.completions(settings):
+        selected = True
+    for wanted in retrieval.completions(settings) if selected else ():
         retrieval.complete(wanted, live.complete_now(wanted.request, wanted.ids))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import console.starting
+import engine.ingest.registry
 from engine.settings.load import load
 from tests.console.cli.conftest import Cli
 
@@ -260,8 +260,8 @@ def test_the_demo_is_built_once(
     small = tmp_path / "small.jsonl"
     rows = [json.loads(line) | {"identifiers": "a b"} for line in corpus.read_text().splitlines()]
     small.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    real = console.starting.open_source
-    monkeypatch.setattr(console.starting, "open_source", lambda spec: real(str(small)))
+    real = engine.ingest.registry.open_source
+    monkeypatch.setattr(engine.ingest.registry, "open_source", lambda spec: real(str(small)))
     assert "5 documents in" in cli("demo", "--build-only").err
     assert cli("demo", "--build-only").err == ""
     assert (home / "config" / "demo.toml").read_text().startswith("# The demo")

@@ -32,6 +32,7 @@ class Landscape:
     scores    float64[V], the mean over the judged queries; NaN where no leg would be left above 0
     plateau   bool[V], not worse than the best: significantly over several queries, at all over one
     changes   bool[V − 1], some query's first 10 differ between a value and the next
+    entered   int64[V − 1], how many documents come into the first 10 there, over all queries
     queries   how many are judged
     """
 
@@ -41,6 +42,7 @@ class Landscape:
     scores: FloatArray
     plateau: BoolArray
     changes: BoolArray
+    entered: IntArray
     queries: int
 
 
@@ -55,18 +57,21 @@ def landscape(
     values = stops(axis) if values is None else values
     scores = np.full((len(pools), len(values)), np.nan)
     changes = np.zeros(max(len(values) - 1, 0), dtype=bool)
+    entered = np.zeros(len(changes), dtype=np.int64)
     for line, judged in zip(scores, pools, strict=True):
         rows, valid = _rows(judged, weighting, axis, metric, values)
         line[valid] = metric.scores(judged.in_order(rows[valid]), judged.grades)
         shown = rows[:, :SHOWN]
         changes |= (shown[1:] != shown[:-1]).any(axis=1)
+        before = (shown[1:, :, None] == shown[:-1, None, :]).any(axis=2)
+        entered += ((shown[1:] >= 0) & ~before).sum(axis=1)
     known = scores[[judged.judged for judged in pools]]
     best = np.zeros(len(values), dtype=bool)
     valid = ~np.isnan(known).any(axis=0) if len(known) else best
     if valid.any():
         best[valid] = plateau(known[:, valid]).members if len(known) > 1 else _equal_to_best(known[0, valid])
     means = np.where(valid, known.mean(axis=0), np.nan) if len(known) else np.full(len(values), np.nan)
-    return Landscape(path, axis.current, values, means, best, changes, len(known))
+    return Landscape(path, axis.current, values, means, best, changes, entered, len(known))
 
 
 def _equal_to_best(scores: FloatArray) -> BoolArray:

@@ -138,12 +138,15 @@ NAMES = {
 
 
 def space_of(settings: Settings, over: Sequence[str]) -> Space:
-    """The space of what is named: words of ``NAMES``, or a setting, alone or with its range or choices
-    (``rerank.weight=0..0.6``, ``legs.lexical.k1=0.9,1.2``). Raises ``UsageError`` and ``SettingsError``."""
+    """The space of what is named: words of ``NAMES`` or settings, alone or with a range or choices
+    (``blend=0..0.6``, ``legs.lexical.k1=0.9,1.2``). Raises ``UsageError`` and ``SettingsError``."""
     found: dict[str, Dimension] = {}
     for text in over:
         name, sign, values = text.strip().partition("=")
-        dimensions = [_given(settings, name, values)] if sign else _named(settings, name)
+        dimensions = _named(settings, name) if name in NAMES or not sign else []
+        if sign:
+            paths = [each.path for each in dimensions] or [name]
+            dimensions = [_given(settings, path, values) for path in paths]
         found.update((each.path, each) for each in dimensions)
     weights = [each for each in found.values() if each.is_weight and each.is_linear]
     if len(weights) == 1:

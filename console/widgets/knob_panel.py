@@ -7,6 +7,8 @@ one frame through ``show``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from time import monotonic
 from typing import ClassVar
 
 from rich.style import Style
@@ -36,6 +38,9 @@ FOOT = 4
 """Lines below the knobs that explain the one under the cursor; fewer where there is little room."""
 
 LABEL = 14
+
+BURST_S = 0.25
+"""Longer than a posted turn can take to be painted."""
 
 
 class KnobPanel(Direct, LinesWidget, can_focus=True):
@@ -75,6 +80,7 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         self._top = 0
         self._typed: str | None = None
         self._dragging = False
+        self._posted: tuple[str, Value, float] = ("", 0, 0.0)
 
     # --- what it shows
 
@@ -104,6 +110,14 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         """Lines for knobs, above the foot."""
         height = self.content_size.height
         return max(height - min(FOOT, max(height // 3, 1)), 1)
+
+    @property
+    def _turning(self) -> KnobRow | None:
+        """The knob under the cursor with the value that was just posted for it: keys that come in a burst each count
+        a step, though none of them is painted yet."""
+        row = self.row
+        path, value, at = self._posted
+        return replace(row, value=value) if row is not None and path == row.path and monotonic() - at < BURST_S else row
 
     def _shape(self) -> SliderShape:
         return SliderShape.of(self.content_size.width, LABEL)
@@ -165,7 +179,7 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
             self.select(target.path)
 
     def action_turn(self, steps: int) -> None:
-        if (row := self.row) is not None:
+        if (row := self._turning) is not None:
             self._post(row, stepped(row, steps if row.kind == "slider" else (1 if steps > 0 else -1)))
 
     def action_end(self, share: int) -> None:
@@ -178,7 +192,7 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
             self._post(row, values[-1 if share else 0])
 
     def action_next(self) -> None:
-        if (row := self.row) is not None and row.kind != "slider":
+        if (row := self._turning) is not None and row.kind != "slider":
             self._post(row, stepped(row, 1))
 
     def action_enter(self) -> None:
@@ -228,6 +242,7 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         if row.reason:
             self.notify(row.reason, title=row.path, severity="warning")
         if value != row.value:
+            self._posted = (row.path, value, monotonic())
             self.post_message(KnobTurned(row.path, value))
         else:
             self.repaint()

@@ -57,6 +57,14 @@ async def test_keys_turn_the_knob_under_the_cursor(keys: list[str], value: float
         assert turns(app) == [("weights.dense", value)]
 
 
+async def test_every_key_of_a_burst_is_a_step() -> None:
+    async with panel_on() as (panel, app, pilot):
+        for _ in range(3):
+            panel.action_turn(1)
+        await pilot.pause()
+        assert turns(app) == [("weights.dense", value) for value in (0.75, 0.8, 0.85)]
+
+
 async def test_the_panel_shows_only_what_it_is_given() -> None:
     async with panel_on() as (panel, app, pilot):
         await pilot.press("right")

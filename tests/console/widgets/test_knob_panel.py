@@ -93,7 +93,7 @@ async def test_choices_cycle_and_switches_flip() -> None:
         await pilot.press("space")
         assert turns(app) == [
             ("fusion.combiner", "rrf"),
-            ("fusion.combiner", "ragflow"),
+            ("fusion.combiner", "convex"),
             ("fusion.combiner", "rrf"),
             ("rerank.enabled", False),
         ]

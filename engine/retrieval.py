@@ -5,7 +5,7 @@ Kept per leg under a key of everything that its answer depends on, so that a lat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -53,6 +53,7 @@ class Retrieval:
     _groups: dict[str, dict[str, str]] = field(default_factory=dict)
     _pool: CandidatePool | None = None
     _pool_key: tuple[object, ...] = ()
+    _rows: tuple[CandidatePool | None, Mapping[str, int]] = field(default=(None, {}))
 
     def request(self, name: str, settings: Settings) -> LegRequest:
         leg = settings.legs[name]
@@ -109,8 +110,8 @@ class Retrieval:
 
     def unknown_features(self, settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(fields, ids) whose feature values are not here yet."""
-        ids = self.candidates(settings).ids
         fields = self.feature_fields(settings)
+        ids = self.candidates(settings).ids if fields else ()
         missing = tuple(i for i in ids if any(i not in self._features.get(name, {}) for name in fields))
         return (fields, missing) if missing else ((), ())
 
@@ -136,6 +137,13 @@ class Retrieval:
         if self._pool is None or self._pool_key != key:
             self._pool, self._pool_key = self._build(settings), key
         return self._pool
+
+    def rows(self, settings: Settings) -> Mapping[str, int]:
+        """Document id → row of the pool."""
+        pool = self.pool(settings)
+        if self._rows[0] is not pool:
+            self._rows = (pool, {i: row for row, i in enumerate(pool.ids)})
+        return self._rows[1]
 
     def _build(self, settings: Settings) -> CandidatePool:
         candidates = self.candidates(settings)

@@ -51,7 +51,6 @@ class Search:
         self._analysis: tuple[LexicalLeg, Analysis] | None = None
         self._documents: dict[str, Document] = {}
         self._stages: dict[str, StageReport] = {}
-        self._warnings: tuple[str, ...] = ()
 
     # --- what needs no asking -------------------------------------------------------------------------------------
 
@@ -81,9 +80,10 @@ class Search:
         return Missing(legs, unscored)
 
     def rank(self, settings: Settings) -> Trace:
+        """The trace of what is here under these settings; it becomes the latest."""
         pool = self.retrieval.pool(settings)
         effective = self.ledger.effective(settings)
-        scores = self.ledger.scores(effective, pool, {i: row for row, i in enumerate(pool.ids)})
+        scores = self.ledger.scores(effective, pool, self.retrieval.rows(settings))
         ranking = rank(pool, scores, Weighting.of(effective))
         self.trace = Trace(
             query=self.query,
@@ -96,7 +96,7 @@ class Search:
             totals={name: hits.total for name, hits in self.retrieval.hits.items()},
             reranker=self.ledger.info(effective.rerank),
             documents=self._documents,
-            warnings=self._warnings + ranking.warnings,
+            warnings=ranking.warnings,
         )
         return self.trace
 

@@ -380,7 +380,8 @@ async def test_one_byte_changed_is_an_error_or_changes_nothing(pipeline: Pipelin
             refused += 1
             continue
         assert as_json(recording.searches[0].search().rank(TINY)) == as_json(live.trace)
-    assert refused >= len(whole) - 7, "a gzip header has a time, flags of the level and a system that mean nothing"
+    # a gzip header has a time, flags of the level and a system that mean nothing, and deflate pads its last bytes
+    assert refused >= len(whole) - 9
 
 
 @pytest.mark.parametrize("content", [b"", b"{}\n", b"\x1f\x8b", zlib.compress(b"hello there, other file", 6, 31)])

@@ -43,6 +43,7 @@ class Action:
     title      a verb first, as the palette shows it
     help       one sentence more
     arguments  what has to follow the name in a script, '' for nothing
+    modal      its keys count only while judging is on; else they are another action's
     """
 
     name: str
@@ -52,6 +53,7 @@ class Action:
     help: str
     arguments: str = ""
     when: When = lambda context: ""
+    modal: bool = False
 
     @property
     def label(self) -> str:
@@ -106,6 +108,15 @@ def _newer(context: Context) -> str:
     return "" if context.session is None else ("" if context.newer else "the index has no newer generation")
 
 
+def _judgeable(context: Context) -> str:
+    session = context.session
+    return _open(context) or ("" if session is None or session.judgments is not None else session.no_judgments)
+
+
+def _gradable(context: Context) -> str:
+    return _judgeable(context) or _document(context)
+
+
 ACTIONS: tuple[Action, ...] = (
     Action("query", ("slash",), "Search", "type a query", "Puts the cursor on the query line."),
     Action("search", (), "Search", "ask", "Asks a query; a new one cancels the one before.", "TEXT", _open),
@@ -126,12 +137,21 @@ ACTIONS: tuple[Action, ...] = (
     Action("rerank", ("r",), "Weights", "switch the reranker", "On or off; its scores are kept.", "[on|off]", _open),
     Action("presets", ("P",), "Weights", "choose a preset", "Weights and fusion of other engines.", when=_open),
     Action("preset", (), "Weights", "apply a preset", "Puts a preset's values in place.", "NAME", _open),
+    Action("landscape", ("l",), "Weights", "show the landscape", "The metric along each weight, or not.", when=_answered),
     Action("revert", ("U",), "Weights", "go back to the file", "All knobs as they are saved, as one try.", when=_dirty),
     Action("undo", ("u", "ctrl+z"), "Tries", "undo", "Back to the try before.", when=_can_undo),
     Action("redo", ("ctrl+y", "ctrl+r"), "Tries", "redo", "Forward to the try that was undone.", when=_can_redo),
     Action("save", ("s", "ctrl+s"), "Tries", "save the settings", "Shows the difference first.", "[FILE]", _open),
     Action("pin", ("p",), "Document", "pin", "Follows it through every stage, or no longer.", "[ID]", _document),
     Action("unpin", (), "Document", "unpin", "Follows none.", when=_pinned),
+    Action("judging", ("J",), "Judging", "judge", "Keys grade the document under the cursor.", when=_judgeable),
+    Action("grade-no", ("0",), "Judging", "grade 0, no", "It does not help.", when=_gradable, modal=True),
+    Action("grade-related", ("1",), "Judging", "grade 1, related", "It is about it.", when=_gradable, modal=True),
+    Action("grade-good", ("2",), "Judging", "grade 2, good", "It helps.", when=_gradable, modal=True),
+    Action("grade-answer", ("3",), "Judging", "grade 3, the answer", "It is it.", when=_gradable, modal=True),
+    Action("ungrade", ("full_stop",), "Judging", "remove the grade", "It is unjudged.", when=_gradable, modal=True),
+    Action("judge", (), "Judging", "grade a document", "0 to 3, or - for none.", "ID GRADE", _judgeable),
+    Action("metric", ("M",), "Judging", "measure by", "The next metric, or the one named.", "[NAME]", _judgeable),
     Action("copy", ("y",), "Document", "copy …", "The document, the lists, or the command.", when=_answered),
     Action("copy-document", (), "Document", "copy it as JSON", "Its account and fields.", when=_document),
     Action("copy-view", (), "Document", "copy the lists as Markdown", "Both lists as a table.", when=_answered),

@@ -25,7 +25,9 @@ GC_THRESHOLDS = (10_000, 3, 1_000)
 """A frame makes some 20,000 objects; with the default thresholds a full collection interrupts a slider at random."""
 
 
-def run_app(loaded: Loaded, open_index: Callable[[], Pipeline], query: str | None = None, *, theme: str = "") -> None:
+def run_app(
+    loaded: Loaded, open_index: Callable[[], Pipeline], query: str | None = None, *, theme: str = "", data: str = ""
+) -> None:
     """Run the console until the user leaves. ``open_index`` is called once the first frame stands.
 
     Raises ``UsageError`` where there is no terminal that can show it.
@@ -46,6 +48,8 @@ def run_app(loaded: Loaded, open_index: Callable[[], Pipeline], query: str | Non
         open_index,
         query or "",
         history=places.history_file,
+        data=data,
+        judgments=places.judgments,
         keymap=keymap,
         themes=(places.user_themes,),
         theme=theme,

@@ -8,13 +8,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from console.commands.options import settings_options
+from console.commands.options import data_option, settings_options
 from console.exit_codes import ExitCode, describe, exit_code
 from console.text import clean
 from engine import __version__
@@ -93,9 +93,10 @@ class LazyGroup(click.Group):
     help="Append a detailed log to this file (secrets are masked).",
 )
 @settings_options(recording=True)
+@data_option
 @click.option("--theme", default="", metavar="NAME", help="Theme of the console.")
 @click.pass_context
-def cli(context: click.Context, debug: bool, log: Path | None, theme: str, wanted: Wanted) -> None:
+def cli(context: click.Context, debug: bool, log: Path | None, data: str, theme: str, wanted: Wanted) -> None:
     """See why a document ranks where it ranks.
 
     Without a command, opens the console: on the settings or index named here, else as it was last, else on the demo.
@@ -112,9 +113,9 @@ def cli(context: click.Context, debug: bool, log: Path | None, theme: str, wante
     if context.invoked_subcommand is None:
         from console.commands.demo import open_last
 
-        open_last(wanted, theme)
-    elif wanted.named or theme:
-        options = "-c, --index, --set, --recording and --theme"
+        open_last(replace(wanted, data=data), theme)
+    elif wanted.named or data or theme:
+        options = "-c, --index, --set, --recording, --data and --theme"
         raise click.UsageError(f"Give {options} after `{context.invoked_subcommand}`.", context)
 
 

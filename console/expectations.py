@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from console.views_judging import measured
 from console.views_status import scored
 from engine.errors import UsageError
+from engine.evaluation.judged import gains_of
+from engine.evaluation.metrics import parse
 from engine.records import DropRule
 from engine.trace import Trace
 
@@ -33,12 +36,17 @@ class Verdict:
     actual: str
 
 
+Grades = Mapping[str, int]
+"""Of the query's documents, by id."""
+Check = Callable[[Trace, Grades], Verdict]
+
+
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """A checked ``expect`` line, ready to be held against a trace."""
+    """A checked ``expect`` line, ready to be held against a trace and the grades of its query."""
 
     text: str
-    check: Callable[[Trace], Verdict]
+    check: Check
 
 
 def expectation(words: Sequence[str]) -> Expectation:
@@ -53,7 +61,7 @@ def expectation(words: Sequence[str]) -> Expectation:
         usage, least, most, check = WORDS[subject]
         if not least <= len(arguments) <= most:
             raise UsageError(f"`expect {text}` is not of the form `expect {usage}`")
-        return Expectation(text, lambda trace: check(trace, *arguments))
+        return Expectation(text, lambda trace, grades: check(trace, *arguments))
     near = difflib.get_close_matches(subject, [*NUMBERS, *WORDS], n=1)
     hint = f"did you mean `{near[0]}`?" if near else "; ".join(usages())
     raise UsageError(f"`expect {subject}`: nothing of that name can be expected", hint=hint)
@@ -66,15 +74,18 @@ def usages() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A subject that is compared with a number; ``measure`` takes the trace and ``arity`` words, and gives the number
-    or, in words, why there is none."""
+    """A subject that is compared with a number; ``measure`` takes the trace, where ``by_grades`` the grades, and
+    ``arity`` words, and gives the number or, in words, why there is none. ``known`` raises for words that make no
+    sense."""
 
     usage: str
     arity: tuple[int, int]
     measure: Callable[..., float | str]
+    by_grades: bool = False
+    known: Callable[..., object] = lambda *words: None
 
 
-def _number_check(row: Number, text: str, arguments: list[str]) -> Callable[[Trace], Verdict]:
+def _number_check(row: Number, text: str, arguments: list[str]) -> Check:
     least, most = row.arity
     if not least <= len(arguments) - 2 <= most or arguments[-2] not in OPERATORS:
         raise UsageError(
@@ -86,9 +97,10 @@ def _number_check(row: Number, text: str, arguments: list[str]) -> Callable[[Tra
     except ValueError:
         raise UsageError(f"`expect {text}`: {limit_text!r} is no number") from None
     compare = OPERATORS[sign]
+    row.known(*names)
 
-    def check(trace: Trace) -> Verdict:
-        value = row.measure(trace, *names)
+    def check(trace: Trace, grades: Grades) -> Verdict:
+        value = row.measure(trace, grades, *names) if row.by_grades else row.measure(trace, *names)
         if isinstance(value, str):
             return Verdict(False, value)
         return Verdict(compare(value, limit), f"{value:g}")
@@ -138,6 +150,13 @@ def _ms(trace: Trace, name: str = "") -> float | str:
         return trace.wall_ms
     stage = trace.stage(name)
     return stage.ms if stage else f"there was no stage {name}"
+
+
+def _metric(trace: Trace, grades: Grades, name: str) -> float | str:
+    found = measured(trace, gains_of(trace.pool.ids, grades), grades, parse(name))
+    if not found.measurable:
+        return "nothing is judged above 0 for this query" if grades else "there are no judgments for this query"
+    return found.before if found.after is None else found.after
 
 
 def _top(trace: Trace, id_: str) -> Verdict:
@@ -190,6 +209,7 @@ NUMBERS: Mapping[str, Number] = {
     "results": Number("results >= N", (0, 0), _results),
     "total": Number("total LEG > N", (1, 1), _total),
     "ms": Number("ms [STAGE] < X", (0, 1), _ms),
+    "metric": Number("metric ndcg@10 >= X", (1, 1), _metric, by_grades=True, known=parse),
 }
 WORDS: Mapping[str, tuple[str, int, int, Callable[..., Verdict]]] = {
     "top": ("top ID", 1, 1, _top),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+from console.judging import grade_from
 from console.session import Session
 from engine.errors import UsageError
+from engine.evaluation.metrics import parse
 from engine.settings import knobs
 from engine.trace import Event, Trace
 
@@ -21,6 +23,10 @@ class Headless:
     @property
     def trace(self) -> Trace | None:
         return self.session.trace
+
+    @property
+    def grades(self) -> Mapping[str, int]:
+        return self.session.grades
 
     async def act(self, verb: str, words: Sequence[str]) -> None:
         """Do what a line says. Raises ``RankscopeError``."""
@@ -51,6 +57,10 @@ class Headless:
                 session.redo()
             case "save", _:
                 session.save(Path(words[0]) if words else None)
+            case "judge", (document, grade):
+                session.grade(document, grade_from(grade))
+            case "metric", (name,):
+                session.metric = str(parse(name))
             case "pin", (document,):
                 session.pinned = document
             case "unpin", _:

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from console.actions import ACTIONS
+from console.actions import ACTIONS, Action
 from engine.errors import SettingsError
 
 Keymap = Mapping[str, tuple[str, ...]]
@@ -64,8 +64,13 @@ def _keys(file: Path, name: str, value: object) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def _counts(action: Action, keymap: Keymap) -> bool:
+    """Whether the action's own keys are taken: a mode's are only while it is on."""
+    return action.name not in keymap and not action.modal
+
+
 def _refuse_shared(file: Path, keymap: Keymap) -> None:
-    owners = {key: action.name for action in ACTIONS if action.name not in keymap for key in action.keys}
+    owners = {key: action.name for action in ACTIONS if _counts(action, keymap) for key in action.keys}
     for name, keys in keymap.items():
         for key in keys:
             if name not in WIDGET_KEYS and owners.setdefault(key, name) != name:

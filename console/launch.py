@@ -19,6 +19,8 @@ class Launch:
     examples queries to offer before the first
     query    asked as soon as the index is open
     history  file of earlier queries, None keeps none
+    data     where queries and judgments are, a folder or ``python-docs``; '' takes those of the index
+    judgments  the user's folder of judgments, None keeps none
     keymap   the user's keys by action
     themes   folders of theme files, a later one before an earlier one
     theme    name of the theme, '' for the default
@@ -32,6 +34,8 @@ class Launch:
     query: str = ""
     examples: tuple[str, ...] = ()
     history: Path | None = None
+    data: str = ""
+    judgments: Path | None = None
     keymap: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     themes: tuple[Path, ...] = ()
     theme: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from engine.pipeline import Pipeline
 
 LOCAL_INDEX = Path("index")
+DEMO_DATA = "python-docs"
 _MANIFEST = "rankscope-index.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the options -c, --index, --set, --filter, --no-cache and --recording say."""
+    """What the options -c, --index, --set, --filter, --no-cache, --recording and --data say."""
 
     config: Path | None = None
     index: Path | None = None
@@ -32,11 +33,12 @@ class Wanted:
     filters: tuple[str, ...] = ()
     no_cache: bool = False
     recording: Path | None = None
+    data: str = ""
 
     @property
     def named(self) -> bool:
-        """Whether anything was said."""
-        return self != Wanted()
+        """Whether anything was said of what to search."""
+        return replace(self, data="") != Wanted()
 
 
 def load_settings(wanted: Wanted, places: Locations | None = None) -> Loaded:
@@ -129,6 +131,13 @@ def demo_settings(places: Locations) -> Path:
     return file
 
 
+def judged_data(wanted: Wanted, loaded: Loaded, places: Locations) -> str:
+    """Where the console's queries and judgments are: what was named, the demo's for the demo, '' the index's own."""
+    store = loaded.settings.store
+    demo = store.kind == "embedded" and loaded.base_dir / store.path == places.demo_index
+    return wanted.data or (DEMO_DATA if demo else "")
+
+
 def last_wanted(places: Locations) -> Wanted | None:
     """What the console was opened with last, None where that was never, or is gone."""
     import msgspec
@@ -137,10 +146,10 @@ def last_wanted(places: Locations) -> Wanted | None:
         raw = msgspec.json.decode(_last_file(places).read_bytes(), type=dict[str, str])
     except (OSError, msgspec.MsgspecError):
         return None
-    config, index = raw.get("config", ""), raw.get("index", "")
+    config, index, data = (raw.get(name, "") for name in ("config", "index", "data"))
     if (config and not Path(config).exists()) or (index and not Path(index).exists()) or not (config or index):
         return None
-    return Wanted(Path(config) if config else None, Path(index) if index else None)
+    return Wanted(Path(config) if config else None, Path(index) if index else None, data=data)
 
 
 def remember(wanted: Wanted, places: Locations) -> None:
@@ -154,6 +163,8 @@ def remember(wanted: Wanted, places: Locations) -> None:
         for name, path in (("config", wanted.config), ("index", wanted.index))
         if path is not None
     }
+    if wanted.data:
+        raw["data"] = os.path.abspath(wanted.data) if Path(wanted.data).exists() else wanted.data
     made(places.data)
     write_atomically(_last_file(places), msgspec.json.encode(raw).decode() + "\n")
 

@@ -52,6 +52,10 @@ class Palette:
         """The style of the leg at that place in the settings."""
         return self.legs[index % len(self.legs)]
 
+    def grade(self, mark: str) -> Style:
+        """The style of a grade, ``·`` being none yet."""
+        return {"·": self.absent, "0": self.down, "1": self.warning, "2": self.success}.get(mark, self.up)
+
     def tone(self, name: str) -> Style:
         """The style of a role by its name, for views that carry roles as text; ``leg-2`` is the second leg."""
         if name.startswith("leg-"):

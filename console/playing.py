@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.opening import Wanted, load_for_search, open_index
+from console.locations import locations
+from console.opening import Wanted, judged_data, load_for_search, open_index
 from console.output import emit, encoded, grid, json_bytes, note
 from console.script import Line, Stage, Step, failure, parse, play, summary
 from engine.errors import SourceError
@@ -44,17 +45,22 @@ async def _stage(loaded: Loaded, wanted: Wanted, ui: bool, size: tuple[int, int]
     def open_() -> Pipeline:
         return open_index(loaded, no_cache=wanted.no_cache)
 
+    places = locations()
+    data = judged_data(wanted, loaded, places)
     if ui:
         from console.screened import Screened
 
-        async with Screened.open(loaded, open_, size) as screened:
+        async with Screened.open(loaded, open_, size, data) as screened:
             yield screened
         return
     from console.headless import Headless
+    from console.judging import Judgments
     from console.session import Session
 
     async with open_() as pipeline:
-        yield Headless(Session(pipeline, loaded))
+        session = Session(pipeline, loaded)
+        session.judgments = Judgments.open(data, pipeline.store.info.name, places.judgments)
+        yield Headless(session)
 
 
 def _read(script: str) -> tuple[str, str]:

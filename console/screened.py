@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -34,16 +34,20 @@ class Screened:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, loaded: Loaded, open_index: Callable[[], Pipeline], size: tuple[int, int]
+        cls, loaded: Loaded, open_index: Callable[[], Pipeline], size: tuple[int, int], data: str = ""
     ) -> AsyncIterator[Screened]:
         """The application, running, with its index open. ``size`` is in columns and lines."""
         index = open_index()  # here, so that what is wrong with it ends the script and not up on the screen
-        app = ConsoleApp(Launch(loaded, lambda: index, themes=(locations().user_themes,)))
+        places = locations()
+        app = ConsoleApp(
+            Launch(loaded, lambda: index, themes=(places.user_themes,), data=data, judgments=places.judgments)
+        )
         app.animation_level = "none"
         async with app.run_test(size=size) as pilot:
             stage = cls(app, pilot)
             while app.main.session is None:
                 await pilot.pause(_TICK_S)
+            await stage._quiet()
             yield stage
 
     @property
@@ -55,6 +59,10 @@ class Screened:
     @property
     def trace(self) -> Trace | None:
         return self.session.trace
+
+    @property
+    def grades(self) -> Mapping[str, int]:
+        return self.session.grades
 
     async def act(self, verb: str, words: Sequence[str]) -> None:
         """Do what a line says. Raises ``RankscopeError``."""

@@ -48,7 +48,7 @@ OWN: Mapping[str, Verb] = {
 VERBS: Mapping[str, Verb] = {**OWN, **{action.name: Verb.of(action) for action in ACTIONS}}
 HEADLESS = frozenset(
     ("expect", "search", "again", "score", "set", "rerank", "preset", "revert", "undo", "redo", "save", "pin", "unpin")
-)
+) | {"judge", "metric"}
 """What needs no screen."""
 
 
@@ -90,6 +90,11 @@ class Stage(Protocol):
     @property
     def trace(self) -> Trace | None:
         """The latest search, settled."""
+        ...
+
+    @property
+    def grades(self) -> Mapping[str, int]:
+        """The grades of its query, by document id."""
         ...
 
     async def act(self, verb: str, words: Sequence[str]) -> None:
@@ -177,7 +182,7 @@ async def _play_line(line: Line, stage: Stage) -> Step:
         return Step(line)
     if stage.trace is None:
         return Step(line, error=UsageError("nothing was searched yet", hint="begin with `search TEXT`"))
-    return Step(line, verdict=line.expectation.check(stage.trace))
+    return Step(line, verdict=line.expectation.check(stage.trace, stage.grades))
 
 
 def failure(steps: Sequence[Step]) -> RankscopeError | None:

@@ -1,4 +1,4 @@
-"""What the console and a script do with one index: queries, turns of knobs, numbered tries. Knows no user interface.
+"""What the console and a script do with one index: queries, turns of knobs, tries, grades. Knows no user interface.
 
 A session holds the live settings, the search of the present query and its latest trace. Every query is a new
 generation: events of an older one end their iterator and are applied nowhere.
@@ -11,11 +11,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from console.tries import Tries, Try
+from engine.errors import UsageError
 from engine.settings import knobs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from console.judging import Grading, Judgments
     from engine.pipeline import Pipeline
     from engine.records import Document, QueryTerm
     from engine.search import Search
@@ -26,14 +29,9 @@ if TYPE_CHECKING:
     from engine.trace import Event, Trace
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
-    """The settings after one change. ``change`` says what it was (``weights.dense 0.7→0.75``), ``query`` on what."""
-
-    number: int
-    settings: Settings
-    change: str
-    query: str = ""
+_NO_GRADES: Mapping[str, int] = {}
+METRICS = ("ndcg@10", "ndcg_exp@10", "mrr@10", "precision@10", "recall@100", "map")
+"""What to measure by, one after the other; every other metric by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,8 @@ class Session:
     trace       the latest trace to show; that of the older query until the new one has a fused list
     generation  counts queries, reloads and cancellations
     pinned      id of the document that is followed, '' for none
+    judgments   None where there are none and can be none, for the reason ``no_judgments``
+    metric      what lists are measured by, as ``ndcg@10``
     """
 
     def __init__(self, pipeline: Pipeline, loaded: Loaded) -> None:
@@ -65,10 +65,10 @@ class Session:
         self.trace: Trace | None = None
         self.generation = 0
         self.pinned = ""
-        first = Try(1, self.settings, "as loaded")
-        self._tries = [first]
-        self._past = [first]
-        self._future: list[Try] = []
+        self.judgments: Judgments | None = None
+        self.no_judgments = "there is no place for judgments"
+        self.metric = METRICS[0]
+        self._tries = Tries(self.settings)
         self._turning = ""
 
     # ---- queries
@@ -161,7 +161,7 @@ class Session:
         if settings == self.settings:
             return self.trace
         trace = self._ranked_by(settings)  # refuses what cannot rank before anything is recorded
-        before = self._past[-2].settings if turning and turning == self._turning else self.settings
+        before = self._tries.before.settings if turning and turning == self._turning else self.settings
         what = label or ", ".join(
             f"{path} {shown(knobs.get(before, path))}→{shown(knobs.get(settings, path))}" for path in values
         )
@@ -194,36 +194,70 @@ class Session:
             return value
         return knobs.knob(self.settings, path).step
 
+    # ---- judgments
+
+    @property
+    def grades(self) -> Mapping[str, int]:
+        """The grades of the present query, by document id. The same object until one changes."""
+        return self.judgments.of_text(self.query) if self.judgments is not None and self.query else _NO_GRADES
+
+    def grade(self, document_id: str, grade: int | None) -> Grading:
+        """Grade a document for the present query, saved at once; None takes its grade away.
+
+        Raises ``UsageError`` where nothing can be judged, ``SourceError`` where it cannot be saved.
+        """
+        if self.judgments is None:
+            raise UsageError(self.no_judgments, hint="name a data set with --data DIR")
+        if not self.query.strip():
+            raise UsageError("there is no query to judge for")
+        self.rest()
+        grading = self.judgments.grade(self.query, document_id, grade)
+        if grading.before != grading.after:
+            self._tries.add_grading(grading)
+        return grading
+
     # ---- tries
 
     @property
     def tries(self) -> tuple[Try, ...]:
-        """Every change since the settings were loaded, oldest first; those that were undone as well."""
-        return tuple(self._tries)
+        """Every change of settings since they were loaded, oldest first; those that were undone as well."""
+        return tuple(self._tries.all)
 
     @property
     def current(self) -> Try:
         """The try that is shown."""
-        return self._past[-1]
+        return self._tries.current
+
+    @property
+    def last_change(self) -> str:
+        """What undo would take back, in words; '' for nothing."""
+        return self._tries.last.change if self._tries.last else ""
 
     @property
     def can_undo(self) -> bool:
-        return len(self._past) > 1
+        return self._tries.last is not None
 
     @property
     def can_redo(self) -> bool:
-        return bool(self._future)
+        return self._tries.next is not None
 
     def undo(self) -> Trace | None:
-        """Back to the try before; nothing to undo leaves things as they are."""
-        if self.can_undo:
-            self._future.append(self._past.pop())
+        """Take back what was done last, a try or a grade; nothing to undo leaves things as they are.
+
+        Raises ``SourceError`` where a grade cannot be saved.
+        """
+        if last := self._tries.last:
+            if self.judgments is not None and not isinstance(last, Try):
+                self.judgments.apply(last.reversed)
+            self._tries.back()
         return self._show_current()
 
     def redo(self) -> Trace | None:
-        """Forward to the try that was undone last."""
-        if self.can_redo:
-            self._past.append(self._future.pop())
+        """Do again what was undone last; raises what ``undo`` does."""
+        if coming := self._tries.next:
+            if self.judgments is not None and not isinstance(coming, Try):
+                self.judgments.apply(coming)
+            self._tries.forward()
         return self._show_current()
 
     def _show_current(self) -> Trace | None:
@@ -233,13 +267,9 @@ class Session:
 
     def _record(self, settings: Settings, what: str, turning: str) -> None:
         if turning and turning == self._turning:
-            done = replace(self.current, settings=settings, change=what)
-            self._past[-1] = self._tries[-1] = done
+            self._tries.go_on(settings, what)
         else:
-            done = Try(len(self._tries) + 1, settings, what, self.query)
-            self._past.append(done)
-            self._tries.append(done)
-        self._future.clear()
+            self._tries.add(settings, what, self.query)
         self._turning = turning
         self.settings = settings
 
@@ -289,10 +319,3 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def needs_query(session: Session | None) -> str:
-    """Why nothing can be done with results yet, '' where it can."""
-    if session is None:
-        return "the index is still being opened"
-    return "" if session.trace is not None else "there is no query yet"

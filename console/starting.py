@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from console.locations import locations, made
-from console.opening import Wanted, demo_is_built, demo_settings, last_wanted, load_for_search, open_index, remember
+from console.opening import (
+    Wanted,
+    demo_is_built,
+    demo_settings,
+    judged_data,
+    last_wanted,
+    load_for_search,
+    open_index,
+    remember,
+)
 from console.output import note
 from engine.settings.load import load
 
@@ -32,7 +41,8 @@ def open_console(wanted: Wanted, *, theme: str = "") -> None:
     """Run the console until it is left. Raises ``UsageError`` where there is no terminal."""
     from console.app import run_app
 
+    places = locations()
     loaded = load_for_search(wanted)
     if wanted.recording is None:
-        remember(wanted, locations())
-    run_app(loaded, lambda: open_index(loaded), theme=theme)
+        remember(wanted, places)
+    run_app(loaded, lambda: open_index(loaded), theme=theme, data=judged_data(wanted, loaded, places))

@@ -27,6 +27,9 @@ STEPS = 8
 CUT, ENTERED, LEFT, UNSCORED, NEWCOMER = 1, 2, 4, 8, 16
 """Flags of a row: not among the results; among them only after reranking; only before it; without a rerank score; in
 the first top_n without one, while others there have theirs."""
+GRADE = 5
+"""From this bit on: 0 where nothing is judged, 1 unjudged, else the grade and 2."""
+_MOST = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,10 +142,24 @@ def leg_view(trace: Trace, version: int, leg: int) -> ListView:
     return _view(trace, version, name, name, note, order, pool.scores[order, leg], flags)
 
 
-def views(trace: Trace, version: int, *, legs: bool = False) -> tuple[ListView, ...]:
-    """Fused and reranked, after the legs' own lists where they are wanted."""
+def views(trace: Trace, version: int, *, legs: bool = False, gains: FloatArray | None = None) -> tuple[ListView, ...]:
+    """Fused and reranked, after the legs' own lists where they are wanted.
+
+    ``gains`` float64[n] are the grades of the pool rows, NaN where unjudged; with them every row is marked.
+    """
     own = tuple(leg_view(trace, version, leg) for leg in range(len(trace.pool.legs))) if legs else ()
-    return (*own, fused_view(trace, version), reranked_view(trace, version))
+    shown = (*own, fused_view(trace, version), reranked_view(trace, version))
+    if gains is not None:
+        grades = (np.where(np.isnan(gains), 1, np.clip(np.nan_to_num(gains), 0, _MOST) + 2)).astype(np.uint8) << GRADE
+        for view in shown:
+            view.flags[:] |= grades[view.order]
+    return shown
+
+
+def grade_of(flags: int) -> str:
+    """The mark of a row's grade: its digit, ``·`` for unjudged, '' where nothing is judged."""
+    grade = flags >> GRADE
+    return "" if not grade else "·" if grade == 1 else str(grade - 2)
 
 
 def bar_buckets(pool: CandidatePool, contribution: FloatArray) -> Buckets:

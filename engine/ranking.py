@@ -168,7 +168,7 @@ def _cut(
         if not len(after.rows):
             warnings = ("cut.threshold cut fused scores, which have no absolute meaning: nothing was reranked",)
     if pool.groups:
-        kept = _keep(kept, _first_of_group(pool.groups, kept), dropped, _GROUP)
+        kept = _keep(kept, first_of_group(pool.groups, kept), dropped, _GROUP)
     end = weighting.offset + weighting.top_k
     dropped[kept[: weighting.offset]] = _OFFSET
     dropped[kept[end:]] = TOP_K
@@ -181,7 +181,7 @@ def _keep(rows: IntArray, passes: BoolArray, dropped: npt.NDArray[np.int8], code
     return rows[passes]
 
 
-def _first_of_group(groups: tuple[str, ...], rows: IntArray) -> BoolArray:
+def first_of_group(groups: tuple[str, ...], rows: IntArray) -> BoolArray:
     """bool[len(rows)], the row is the first of its group, or has none."""
     labels = np.array(groups)[rows]
     _, first = np.unique(labels, return_index=True)

@@ -116,3 +116,13 @@ def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) 
     from engine.settings.schema import Settings
 
     return [CompletionItem(f"{name}=") for name in paths(Settings()) if name.startswith(incomplete)]
+
+
+def data_option(function: F) -> F:
+    """``--data`` for what judges: the argument ``data``, '' where it is not given."""
+    return click.option(
+        "--data",
+        default="",
+        metavar="DIR|python-docs",
+        help="Queries and judgments, read and written; default: those kept for the index.",
+    )(function)

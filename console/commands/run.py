@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import click
 
-from console.commands.options import settings_options
+from console.commands.options import data_option, settings_options
 from console.opening import Wanted
 
 EXPECTATIONS = """\b
@@ -20,7 +21,8 @@ EXPECTATIONS = """\b
   expect total LEG > N             how many documents match a leg
   expect outcome reranked          or partly-reranked, fused, failed
   expect outcome STAGE STATUS      ok, partial, failed, skipped or cancelled
-  expect ms [STAGE] < X            how long it took"""
+  expect ms [STAGE] < X            how long it took
+  expect metric ndcg@10 >= X       of the last list, by the judgments of --data"""
 
 
 class Size(click.ParamType[tuple[int, int]]):
@@ -48,7 +50,10 @@ class Size(click.ParamType[tuple[int, int]]):
     "-o", "--output", "format_", type=click.Choice(["table", "json"]), default="table", help="Format; default: table."
 )
 @settings_options(cache=True, recording=True)
-def command(script: str, ui: bool, size: tuple[int, int], keep_going: bool, format_: str, wanted: Wanted) -> None:
+@data_option
+def command(
+    script: str, ui: bool, size: tuple[int, int], keep_going: bool, format_: str, data: str, wanted: Wanted
+) -> None:
     """Run a SCRIPT: one action of the console a line, with expectations between them. A search test for CI.
 
     \b
@@ -64,11 +69,12 @@ def command(script: str, ui: bool, size: tuple[int, int], keep_going: bool, form
       rankscope run checks.rank -c my.toml --keep-going -o json
       rankscope run tour.rank --ui --size 120x40
 
-    Without --ui: search, again, score, set, rerank [on|off], preset, revert, undo, redo, save, pin, unpin, expect. With
-    it also every other action of the console (`?` lists them there), press KEY…, type TEXT and screenshot FILE.svg.
+    Without --ui: search, again, score, set, rerank [on|off], preset, revert, undo, redo, save, pin, unpin, judge ID
+    GRADE, metric NAME, expect. With it also every other action of the console (`?` lists them there), press KEY…, type
+    TEXT and screenshot FILE.svg.
 
     The exit code is 1 if an expectation is not met; expected and actual are told with file and line.
     """
     from console.playing import play_file
 
-    play_file(script, wanted, ui=ui, size=size, keep_going=keep_going, as_json=format_ == "json")
+    play_file(script, replace(wanted, data=data), ui=ui, size=size, keep_going=keep_going, as_json=format_ == "json")

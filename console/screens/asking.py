@@ -18,6 +18,7 @@ from console.session import Details, Session
 from engine.errors import RankscopeError
 
 if TYPE_CHECKING:
+    from console.judging import Judgments
     from console.screens.main import MainScreen
     from console.views_empty import EmptyView
     from engine.pipeline import Pipeline
@@ -100,11 +101,30 @@ class Asking:
             self._not_opened(error)
             return
         self.session = Session(pipeline, launch.loaded)
+        await self._open_judgments(self.session)
         self._screen.set_interval(LOOK_S, self._look)
         self._screen.paint()
         launch.settled()
         if self._waiting.strip():
             self.ask(self._waiting)
+
+    async def _open_judgments(self, session: Session) -> None:
+        """Have the session judge; where that cannot be, say why, now and whenever somebody wants to."""
+        launch = self._screen.launch
+        if launch.judgments is None:
+            return
+
+        def read() -> Judgments:
+            from console.judging import Judgments
+
+            assert launch.judgments is not None
+            return Judgments.open(launch.data, session.pipeline.store.info.name, launch.judgments)
+
+        try:
+            session.judgments = await asyncio.to_thread(read)
+        except RankscopeError as error:
+            session.no_judgments = error.message
+            self._screen.tell_error(error)
 
     def _not_opened(self, error: Exception) -> None:
         """Say in the lists' place why there is no index."""

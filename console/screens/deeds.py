@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.messages import FUSED, RERANKED
+from console.screens.judging import JudgingDeeds
+from console.screens.looking import LookingDeeds
 from engine.errors import UsageError
 from engine.settings import knobs
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from engine.trace import Trace
 
 
-class Deeds:
+class Deeds(JudgingDeeds, LookingDeeds):
     """The actions of one main screen. Methods raise ``RankscopeError``; the screen shows it."""
 
     def __init__(self, screen: MainScreen) -> None:
@@ -167,7 +169,7 @@ class Deeds:
         self.screen.tell("all knobs as they are saved · u undoes")
 
     def do_undo(self) -> None:
-        undone = self.session.current.change
+        undone = self.session.last_change
         self.session.undo()
         self.screen.turned()
         self.screen.tell(f"undone: {undone}")
@@ -175,7 +177,7 @@ class Deeds:
     def do_redo(self) -> None:
         self.session.redo()
         self.screen.turned()
-        self.screen.tell(f"redone: {self.session.current.change}")
+        self.screen.tell(f"redone: {self.session.last_change}")
 
     def do_presets(self) -> None:
         from console.screens.presets import PresetScreen

@@ -77,7 +77,7 @@ class PaneTitle(Direct):
 
 
 class FootLine(Direct):
-    """The last line: a message, or the keys that apply. Keys can be clicked."""
+    """The last line: how good the list is, then a message or the keys that apply. Keys can be clicked."""
 
     DEFAULT_CSS = "FootLine { height: 1; }"
 
@@ -86,12 +86,20 @@ class FootLine(Direct):
         self._hints: Sequence[tuple[str, str, str]] = ()
         self._message = ""
         self._tone = "text"
+        self._lead: Sequence[tuple[str, str]] = ()
         self._spans: list[tuple[int, int, str]] = []
 
-    def show(self, hints: Sequence[tuple[str, str, str]], message: str = "", tone: str = "text") -> None:
-        """``hints`` are (key, label, action); a message takes their place until the next one is shown."""
-        if (hints, message, tone) != (self._hints, self._message, self._tone):
-            self._hints, self._message, self._tone = hints, message, tone
+    def show(
+        self,
+        hints: Sequence[tuple[str, str, str]],
+        message: str = "",
+        tone: str = "text",
+        lead: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """``hints`` are (key, label, action); a message takes their place until the next one is shown. ``lead``, texts
+        and their roles, stands before both, unless the message needs the whole line."""
+        if (hints, message, tone, lead) != (self._hints, self._message, self._tone, self._lead):
+            self._hints, self._message, self._tone, self._lead = hints, message, tone, lead
             self.refresh()
 
     def on_click(self, event: events.Click) -> None:
@@ -103,6 +111,11 @@ class FootLine(Direct):
         palette = self.palette
         row = Row(self.size.width).add(" ")
         self._spans = []
+        lead = sum(width_of(text) for text, _ in self._lead)
+        if lead and width_of(self._message) + lead + 4 <= row.left:
+            for text, role in self._lead:
+                row.add(text, palette.tone(role))
+            row.add(" │ ", palette.rule)
         if self._message:
             return row.add(self._message, palette.tone(self._tone)).strip(self.ground)
         for key, label, action in self._hints:

@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from console.messages import ActionRequested, CursorMoved
 from console.text import clean
-from console.views import ABSENT, COMPLETED, CUT, ENTERED, LEFT, NEWCOMER, UNSCORED, ListView
+from console.views import ABSENT, COMPLETED, CUT, ENTERED, LEFT, NEWCOMER, UNSCORED, ListView, grade_of
 from console.widgets.direct import Direct
 from console.widgets.lines import Row
 
@@ -188,6 +188,8 @@ class ResultList(Direct, ScrollView, can_focus=True):
         row.add(f"{score} ", palette.unscored if flags & UNSCORED else palette.muted if faded else palette.text)
         for leg, bucket in enumerate(bars):
             row.add(*self._bar(leg, bucket))
+        if grade := grade_of(flags):
+            row.add(" ").add(grade, palette.grade(grade))
         row.add(" ").add(*self._mark(flags, pinned)).add(title, palette.muted if faded else palette.text)
         ground = (self.ground, self.ground + palette.cursor_blurred, self.ground + palette.cursor)[at_cursor]
         strip = row.strip(ground)

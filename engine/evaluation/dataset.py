@@ -17,8 +17,8 @@ from engine.ingest.demo import demo_qrels, demo_queries
 from engine.ingest.queries import QueryItem, read_queries
 
 DEMO = "python-docs"
-_QUERIES = ("queries.jsonl", "queries.tsv", "queries.txt", "topics.tsv", "topics.txt", "topics")
-_QRELS = ("qrels/{split}.tsv", "qrels/{split}.txt", "qrels.tsv", "qrels.txt", "qrels.jsonl", "qrels")
+QUERY_FILES = ("queries.jsonl", "queries.tsv", "queries.txt", "topics.tsv", "topics.txt", "topics")
+QRELS_FILES = ("qrels/{split}.tsv", "qrels/{split}.txt", "qrels.tsv", "qrels.txt", "qrels.jsonl", "qrels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class DataSet:
         cls, name: str, path: Path | None, items: Sequence[QueryItem | Problem], qrels: Mapping[str, Mapping[str, int]]
     ) -> DataSet:
         """Queries and judgments put together. Raises ``SourceError`` where no query has a grade above 0."""
-        items, qrels = list(items), _same_numbers(items, qrels)
+        items, qrels = list(items), same_numbers(items, qrels)
         known = {item.id for item in items if isinstance(item, QueryItem)}
         problems = [item for item in items if isinstance(item, Problem)]
         problems += [Problem(name, f"query {i} is judged, but there is no such query") for i in qrels if i not in known]
@@ -84,8 +84,8 @@ def load_dataset(spec: str, split: str = "test") -> DataSet:
             f"there is no data set folder {path}",
             hint=f"name a folder with queries.jsonl and qrels/{split}.tsv, or {DEMO}",
         )
-    queries = _first(path, _QUERIES, split)
-    return _together(path.resolve().name, path, queries, _first(path, _QRELS, split))
+    queries = _first(path, QUERY_FILES, split)
+    return _together(path.resolve().name, path, queries, _first(path, QRELS_FILES, split))
 
 
 def load_files(queries: Path, qrels: Path) -> DataSet:
@@ -99,16 +99,21 @@ def _together(name: str, path: Path, queries: Path, qrels: Path) -> DataSet:
 
 
 def _first(folder: Path, names: Sequence[str], split: str) -> Path:
+    if found := first_file(folder, names, split):
+        return found
     wanted = [name.format(split=split) for name in names]
-    for name in wanted:
-        if (folder / name).is_file():
-            return folder / name
-    splits = sorted(file.stem for file in (folder / "qrels").glob("*.t*")) if names is _QRELS else []
+    splits = sorted(file.stem for file in (folder / "qrels").glob("*.t*")) if names is QRELS_FILES else []
     hint = f"there is {', '.join(splits)}: choose with --split" if splits else "a BEIR folder has both"
     raise SourceError(f"{folder} has none of {', '.join(wanted)}", hint=hint)
 
 
-def _same_numbers(items: Sequence[QueryItem | Problem], qrels: Mapping[str, Mapping[str, int]]) -> Qrels:
+def first_file(folder: Path, names: Sequence[str], split: str = "test") -> Path | None:
+    """The first of ``QUERY_FILES`` or ``QRELS_FILES`` that the folder has."""
+    files = (folder / name.format(split=split) for name in names)
+    return next((file for file in files if file.is_file()), None)
+
+
+def same_numbers(items: Sequence[QueryItem | Problem], qrels: Mapping[str, Mapping[str, int]]) -> Qrels:
     """The judgments under the queries' own ids: TREC writes topic 051 in one file and 51 in the other."""
     known = {item.id for item in items if isinstance(item, QueryItem)}
     bare = {i.lstrip("0"): i for i in known if i.isdigit()}

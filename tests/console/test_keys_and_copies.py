@@ -22,8 +22,9 @@ from tests.corpus import WatchedStore, changed, pipeline_on
 
 
 def test_no_key_does_two_things() -> None:
-    keys = Counter(key for action in ACTIONS for key in action.keys)
-    assert [key for key, uses in keys.items() if uses > 1] == []
+    for modal in (False, True):
+        keys = Counter(key for action in ACTIONS if action.modal is modal for key in action.keys)
+        assert [key for key, uses in keys.items() if uses > 1] == []
 
 
 def test_every_action_says_what_it_is() -> None:

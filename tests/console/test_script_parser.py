@@ -49,7 +49,7 @@ def test_lines_know_their_place() -> None:
     [
         ("search what's new", "the quote ' is not closed", "what's new"),
         ("serach x", "`serach` is no action", "`search`"),
-        ("frobnicate", "`frobnicate` is no action", "search, set"),
+        ("frobnicate", "`frobnicate` is no action", "query, search"),
         ("set weights.dense", "not of the form `set NAME VALUE`", ""),
         ("undo twice", "not of the form `undo`", ""),
         ("press down", "`press` needs the screen", "--ui"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from console.widgets.landscape_line import StripRow, Strips, scale_of
 from console.widgets.slider import KnobRow
 from engine.errors import SettingsError
 from engine.fusion.blends import BLENDS, resolve
@@ -21,20 +22,24 @@ GROUPS = ("Leg weights", "Fusion", "Lexical", "Dense", "Rerank", "Cut")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The panel's lines from the top: a knob's row, or a heading."""
+    """The panel's lines from the top: a knob's row, a heading, or the strip under a knob (by path in ``strips``)."""
 
-    lines: tuple[KnobRow | str, ...] = ()
+    lines: tuple[KnobRow | StripRow | str, ...] = ()
+    strips: Mapping[str, StripRow] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rows: Sequence[KnobRow]) -> Layout:
-        lines: list[KnobRow | str] = []
+    def of(cls, rows: Sequence[KnobRow], strips: Strips | None = None) -> Layout:
+        lines: list[KnobRow | StripRow | str] = []
+        low, high = scale_of(strips.charts.values()) if strips else (0.0, 0.0)
         group = ""
         for row in rows:
             if row.group != group:
                 group = row.group
                 lines.append(group)
             lines.append(row)
-        return cls(tuple(lines))
+            if strips and row.path in strips.charts and not row.reason:
+                lines.append(StripRow(row, strips.charts[row.path], low, high, row.path in strips.stale))
+        return cls(tuple(lines), {line.path: line for line in lines if isinstance(line, StripRow)})
 
     def line_of(self, path: str) -> int:
         """The line of that knob, −1 where there is none."""

@@ -27,6 +27,7 @@ from console.messages import (
 )
 from console.screens.asking import Asking
 from console.screens.deeds import Deeds
+from console.screens.strips import StripsWork
 from console.session import Session
 from console.widgets.bars import FootLine, QueryMark, TitleBar
 from console.widgets.direct import SideBySide, Stacked
@@ -105,6 +106,7 @@ class MainScreen(Screen[None]):
         self._rest_timer: Timer | None = None
         self._said = ("", "text")
         self.judging = False
+        self.strips = StripsWork(self)
 
     @property
     def session(self) -> Session | None:
@@ -162,6 +164,8 @@ class MainScreen(Screen[None]):
         """Everything, in one frame."""
         if self.furnished:
             self.panes.paint()
+            if self._rest_timer is None:  # else the frame is a slider's
+                self.strips.want()
         self.paint_frame()
 
     def paint_frame(self) -> None:
@@ -262,19 +266,22 @@ class MainScreen(Screen[None]):
     def turned(self, path: str = "") -> None:
         """Paint changed settings, and have asked what they make necessary once they rest."""
         self._said = ("", "text")
-        self.paint()
-        if path == "rerank.enabled" and self.asking.busy and self.session and not self.session.settings.rerank.enabled:
-            self.asking.stop()
         if self._rest_timer is not None:
             self._rest_timer.stop()
         self._rest_timer = self.set_timer(REST_S, self._rested)
+        self.paint()
+        if path == "rerank.enabled" and self.asking.busy and self.session and not self.session.settings.rerank.enabled:
+            self.asking.stop()
 
     def _rested(self) -> None:
+        self._rest_timer = None
         if self.session is None:
             return
         self.session.rest()
         if self.session.unsettled:
             self.asking.settle()
+        else:
+            self.strips.want()
         self.need_texts(afresh=True)
 
     def on_cursor_moved(self, message: CursorMoved) -> None:

@@ -183,7 +183,8 @@ class Panes(Stacked):
         session = self._main.session
         saved = session.loaded.settings if session else self._main.launch.loaded.settings
         settings = session.settings if session else saved
-        self.knobs.show(settings, saved, greyed(settings, session.pipeline.store.info if session else None))
+        reasons = greyed(settings, session.pipeline.store.info if session else None)
+        self.knobs.show(settings, saved, reasons, self._main.strips.current)
 
     def paint_stages(self) -> None:
         """Timing strip and status chip."""

@@ -20,6 +20,7 @@ from console.messages import KnobTurned
 from console.palette import Palette
 from console.views_knobs import Layout, knob_rows
 from console.widgets.direct import Direct
+from console.widgets.landscape_line import StripPainter, StripRow, Strips, told
 from console.widgets.lines import LinesWidget, Row, fit, wrap
 from console.widgets.slider import (
     COARSE,
@@ -53,10 +54,10 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         Binding("down,j", "move(1)", "Knob below", id="knob-down"),
         Binding("pageup", "move(-8)", "Knobs above", id="knob-page-up"),
         Binding("pagedown", "move(8)", "Knobs below", id="knob-page-down"),
-        Binding("left,h", "turn(-1)", "A step down", id="knob-less"),
-        Binding("right,l", "turn(1)", "A step up", id="knob-more"),
-        Binding("shift+left,H", "turn(-5)", "Five steps down", id="knob-much-less"),
-        Binding("shift+right,L", "turn(5)", "Five steps up", id="knob-much-more"),
+        Binding("left", "turn(-1)", "A step down", id="knob-less"),
+        Binding("right", "turn(1)", "A step up", id="knob-more"),
+        Binding("shift+left", "turn(-5)", "Five steps down", id="knob-much-less"),
+        Binding("shift+right", "turn(5)", "Five steps up", id="knob-much-more"),
         Binding("home", "end(0)", "Least value", id="knob-least"),
         Binding("end", "end(1)", "Greatest value", id="knob-greatest"),
         Binding("space", "next", "Next choice, on or off", id="knob-next"),
@@ -76,6 +77,7 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._layout_of_rows = Layout()
         self._painted: dict[str, tuple[tuple[object, ...], Strip]] = {}
+        self._strips = StripPainter()
         self._cursor = ""
         self._top = 0
         self._typed: str | None = None
@@ -84,10 +86,17 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
 
     # --- what it shows
 
-    def show(self, settings: Settings, saved: Settings, greyed: Mapping[str, str] | None = None) -> None:
-        """Paints these settings in one frame; ``greyed`` is path → why the knob makes no difference."""
+    def show(
+        self,
+        settings: Settings,
+        saved: Settings,
+        greyed: Mapping[str, str] | None = None,
+        strips: Strips | None = None,
+    ) -> None:
+        """Paints these settings in one frame; ``greyed`` is path → why the knob makes no difference, ``strips`` what
+        stands under the weights."""
         rows = knob_rows(settings, saved, greyed or {})
-        self._layout_of_rows = Layout.of(rows)
+        self._layout_of_rows = Layout.of(rows, strips)
         if self._layout_of_rows.line_of(self._cursor) < 0:
             self._cursor = rows[0].path if rows else ""
         self.repaint()
@@ -109,7 +118,8 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
     def _room(self) -> int:
         """Lines for knobs, above the foot."""
         height = self.content_size.height
-        return max(height - min(FOOT, max(height // 3, 1)), 1)
+        foot = FOOT + 2 * bool(self._layout_of_rows.strips)
+        return max(height - min(foot, max(height // 3, 1)), 1)
 
     @property
     def _turning(self) -> KnobRow | None:
@@ -131,23 +141,31 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         painted += [Row(width).strip()] * (room - len(painted))
         return [*painted, *self._foot(width, height - room)]
 
-    def _line(self, line: KnobRow | str, width: int) -> Strip:
+    def _line(self, line: KnobRow | StripRow | str, width: int) -> Strip:
         """The line, the same object as before where it shows the same: most knobs stay as they are while one turns."""
+        if isinstance(line, StripRow):
+            return self._strips.line(line, self._shape(), self.palette, width)
         path = line if isinstance(line, str) else line.path
         cursor = path == self._cursor
-        key = (line, width, self.palette, cursor and (self.has_focus, self._typed))
+        ticks = self._ticks(path)
+        key = (line, width, self.palette, cursor and (self.has_focus, self._typed), ticks)
         known = self._painted.get(path)
         if known is None or known[0] != key:
             known = self._painted[path] = (key, self._paint_line(line, width, cursor))
         return known[1]
+
+    def _ticks(self, path: str) -> frozenset[int]:
+        """The cells of a knob's track at which the first 10 change, where its strip shows it."""
+        row = self._layout_of_rows.strips.get(path)
+        return self._strips.ticks(row, self._shape()) if row else frozenset()
 
     def _paint_line(self, line: KnobRow | str, width: int, cursor: bool) -> Strip:
         palette = self.palette
         if isinstance(line, str):
             row = Row(width).add(f" {line} ", palette.heading)
             return row.add("─" * max(row.left - 1, 0), palette.rule).strip()
-        text = self._typed if cursor else None
-        return paint(line, self._shape(), palette, width, cursor=cursor, focused=self.has_focus, typed=text)
+        text, ticks, focused = self._typed if cursor else None, self._ticks(line.path), self.has_focus
+        return paint(line, self._shape(), palette, width, cursor=cursor, focused=focused, typed=text, ticks=ticks)
 
     def _foot(self, width: int, height: int) -> list[Strip]:
         """What the knob under the cursor is, and why it cannot be turned, under a rule that says what is hidden."""
@@ -160,7 +178,8 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
             rule.add("─" * rule.left, palette.rule)
         foot = [rule.strip()]
         if row is not None:
-            lines = about(row, self._typed, palette, width - 2)
+            strip = self._layout_of_rows.strips.get(row.path)
+            lines = about(row, self._typed, palette, width - 2, told(strip) if strip else "")
             foot += [Row(width).add(" ").add(text, style).strip() for text, style in lines]
         return [*foot, *[Row(width).strip()] * height][:height]
 
@@ -252,6 +271,7 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
     def _at(self, y: int) -> KnobRow | None:
         line = self._top + y
         found = self._layout_of_rows.lines[line] if y < self._room and line < len(self._layout_of_rows.lines) else None
+        found = found.knob if isinstance(found, StripRow) else found
         return found if isinstance(found, KnobRow) else None
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
@@ -297,9 +317,10 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
             self.action_move(-direction)
 
 
-def about(row: KnobRow, text: str | None, palette: Palette, width: int) -> list[tuple[str, Style]]:
-    """The foot: what is being typed, else why the knob is grey, else what it does; then range and saved value."""
-    lines: list[tuple[str, Style]] = []
+def about(row: KnobRow, text: str | None, palette: Palette, width: int, strip: str = "") -> list[tuple[str, Style]]:
+    """The foot: what is being typed, else why the knob is grey, else what it does, after what its ``strip`` says; then
+    range and saved value."""
+    lines: list[tuple[str, Style]] = [(strip[a:b], palette.heading) for a, b in wrap(strip, width)[:2] if strip]
     if text is not None:
         lines.append((f"{row.label} = {text}▏  ⏎ sets it, esc forgets", palette.heading))
     elif row.reason:

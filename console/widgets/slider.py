@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from textual.strip import Strip
@@ -153,9 +154,10 @@ def paint(
     cursor: bool,
     focused: bool,
     typed: str | None = None,
+    ticks: Collection[int] = (),
 ) -> Strip:
     """The knob's line. The saved value is marked ◇ on the track where the value has left it; a number that is being
-    ``typed`` stands in the value's place."""
+    ``typed`` stands in the value's place. ``ticks`` are cells of the track that point down."""
     dead = bool(row.reason)
     label_style = palette.absent if dead else palette.text
     mark_style = palette.leg(row.leg) if row.leg >= 0 and not dead else palette.accent
@@ -168,7 +170,7 @@ def paint(
         line.add(pad(label, shape.label), label_style)
     line.add("*" if row.changed else " ", palette.warning).add(" ")
     if row.kind == "slider":
-        _track(line, row, shape, palette, typed)
+        _track(line, row, shape, palette, typed, ticks)
     else:
         _choice(line, row, shape, palette)
     ground = None
@@ -177,13 +179,17 @@ def paint(
     return line.strip(ground)
 
 
-def _track(line: Row, row: KnobRow, shape: SliderShape, palette: Palette, typed: str | None) -> None:
+def _track(
+    line: Row, row: KnobRow, shape: SliderShape, palette: Palette, typed: str | None, ticks: Collection[int]
+) -> None:
     dead = bool(row.reason)
     last = shape.track - 1
     at = round(share_of(row, row.number) * last)
     saved = round(share_of(row, float(row.saved)) * last)
     fill = palette.absent if dead else palette.leg(row.leg) if row.leg >= 0 else palette.accent
     cells = ["━"] * at + ["●" if not dead else "○"] + ["─" if not dead else "┄"] * (last - at)
+    for tick in ticks:
+        cells[tick] = {"━": "┯", "─": "┬"}.get(cells[tick], cells[tick])
     if row.changed and saved != at:
         cells[saved] = "◇"
     line.add("".join(cells[: at + 1]), fill).add("".join(cells[at + 1 :]), palette.muted if dead else palette.track)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,8 +19,48 @@ from engine.settings.schema import Settings
 WHOLE = 1000
 """Documents that count for a metric without a cut."""
 
+_THREADS = 2
+
+Columns = tuple[str, ...]
+
 Pools = Callable[[Settings], Sequence[JudgedPool]]
 """The judged pools of the query set as these settings retrieve them; every call gives the same queries in one order."""
+
+
+def swept(
+    pools: Sequence[JudgedPool],
+    weighting: Weighting,
+    metric: Metric,
+    sweeps: Mapping[Columns, tuple[IntArray, Sweep]],
+    count: int,
+) -> FloatArray:
+    """The metric of ``count`` weightings over every pool, float64[queries, count].
+
+    ``sweeps`` holds, for pools with these columns, which weightings rank them at all, and their sweep; the others score
+    0. Pools are shared among two threads: the arrays are long enough for numpy to let go of the interpreter.
+    """
+    scores = np.zeros((len(pools), count))
+
+    def one(line: FloatArray, judged: JudgedPool) -> None:
+        some, sweep = sweeps[columns_of(judged)]
+        if len(some) and len(judged.pool):
+            rows = orders(judged.pool, judged.rerank, weighting, sweep, metric.k or min(WHOLE, len(judged.pool)))
+            line[some] = metric.scores(judged.in_order(rows), judged.grades)
+
+    with ThreadPoolExecutor(_THREADS) as executor:
+        for done in [executor.submit(one, line, judged) for line, judged in zip(scores, pools, strict=True)]:
+            done.result()
+    return scores
+
+
+def columns_of(judged: JudgedPool) -> Columns:
+    """The legs and features that the pool has."""
+    return (*judged.pool.leg_names, *judged.pool.feature_names)
+
+
+def _unlike(pools: Sequence[JudgedPool]) -> Iterable[JudgedPool]:
+    """One pool of each set of columns: a leg may have failed for some queries."""
+    return {columns_of(each): each for each in pools}.values()
 
 
 @dataclass(slots=True)
@@ -69,16 +110,9 @@ class Trials:
         for group in self._groups(points):
             settings = self.space.apply(self.start, points[group[0]])
             weighting = replace(Weighting.of(settings), offset=0)
-            sweeps: dict[tuple[str, ...], tuple[IntArray, Sweep]] = {}
-            for line, judged in zip(scores, self.pools(settings), strict=True):
-                names = (*judged.pool.leg_names, *judged.pool.feature_names)
-                if names not in sweeps:
-                    sweeps[names] = self._sweep(judged, weighting, points[group])
-                some, sweep = sweeps[names]
-                if len(some) and len(judged.pool):
-                    depth = self.metric.k or min(WHOLE, len(judged.pool))
-                    rows = orders(judged.pool, judged.rerank, weighting, sweep, depth)
-                    line[group[some]] = self.metric.scores(judged.in_order(rows), judged.grades)
+            pools = self.pools(settings)
+            sweeps = {columns_of(each): self._sweep(each, weighting, points[group]) for each in _unlike(pools)}
+            scores[:, group] = swept(pools, weighting, self.metric, sweeps, len(group))
         return scores
 
     def _groups(self, points: FloatArray) -> Iterator[IntArray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 
 from textual import events
@@ -46,7 +47,7 @@ class Lists(SideBySide):
     def on_mount(self) -> None:
         for flow, (left, right) in zip(self.flows, self._neighbours(), strict=True):
             for each in (left, right):
-                self.watch(each, "scroll_y", lambda flow=flow: flow.refresh(), init=False)
+                self.watch(each, "scroll_y", partial(_redraw, flow), init=False)
 
     def _neighbours(self) -> Iterator[tuple[ResultList, ResultList]]:
         content = list(self.by_name.values())
@@ -108,3 +109,8 @@ class Lists(SideBySide):
         """Ids of every row in view, each once."""
         shown = [content.visible_ids for content in self._shown()]
         return list(dict.fromkeys(i for ids in shown for i in ids))
+
+
+def _redraw(flow: Flow) -> None:
+    """Textual counts a watcher's parameters, defaults as well, to decide what to call it with."""
+    flow.refresh()

@@ -173,8 +173,7 @@ def _held(tuning: Tuning, name: str) -> list[str]:
 
 def _ranges(tuning: Tuning) -> str:
     def text(values: list[Any]) -> str:
-        if all(isinstance(value, float) for value in values):
-            return " – ".join(f"{value:.3g}" for value in dict.fromkeys(values))
-        return "/".join(map(str, values))
+        shown = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in dict.fromkeys(values)]
+        return (" – " if len(shown) == 2 and isinstance(values[0], float) else "/").join(shown)
 
     return ", ".join(f"{path} {text(values)}" for path, values in plateau_ranges(tuning).items())

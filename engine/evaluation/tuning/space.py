@@ -211,7 +211,9 @@ def _between(settings: Settings, path: str, low: float, high: float) -> Dimensio
     if path.startswith("weights.") or path == "rerank.weight" or (path.startswith("features.") and not inside_term):
         return Dimension(path, low, high)
     whole = isinstance(knobs.get(settings, path), int)
-    return _choices(settings, path, [round(x) if whole else round(x, _DIGITS) for x in np.linspace(low, high, 6)])
+    return _choices(
+        settings, path, [round(x) if whole else round(x, _DIGITS) for x in np.linspace(low, high, 6).tolist()]
+    )
 
 
 def _given(settings: Settings, path: str, values: str) -> Dimension:
@@ -221,7 +223,7 @@ def _given(settings: Settings, path: str, values: str) -> Dimension:
         if not low < high:
             raise UsageError(f"{path}: {values} is no range", hint="write the lower end first, as in 0..1")
         for end in (low, high):
-            knobs.replace(settings, path, end)
+            knobs.replace(settings, path, int(end) if end.is_integer() else end)
         return _between(settings, path, low, high)
     typed = [knobs.get(knobs.replace_text(settings, path, text.strip()), path) for text in values.split(",")]
     return _choices(settings, path, typed)

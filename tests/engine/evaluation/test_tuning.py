@@ -209,6 +209,9 @@ def test_the_words_of_over() -> None:
     given_range = space_of(settings, ["rerank.weight=0.1..0.5", "legs.lexical.b=0.2,0.8"])
     assert (given_range.dimensions[0].low, given_range.dimensions[0].high) == (0.1, 0.5)
     assert given_range.dimensions[1].choices == (0.2, 0.75, 0.8)
+    few = space_of(settings, ["legs.lexical.k1=0..3", "top_n=10..60"])
+    assert few.dimensions[0].choices == (0.0, 0.6, 1.2, 1.8, 2.4, 3.0)
+    assert few.dimensions[1].choices == (10, 20, 30, 40, 50, 60)
     assert space_of(settings, ["boosts"]).dimensions[0].path == "legs.lexical.fields.text"
 
 

@@ -17,6 +17,11 @@ def score(value: float, digits: int = 3) -> str:
     return f"-{text}" if value < 0 and any(c in "123456789" for c in text) else text
 
 
+def share(value: float) -> str:
+    """A value of 0…1 in at most four cells: ``.83``, ``1.00``; ``–`` for NaN."""
+    return "–" if math.isnan(value) else f"{value:.2f}".removeprefix("0")
+
+
 def milliseconds(value: float) -> str:
     """``0.4``, ``3.1``, ``412`` without the unit; from ten seconds on in seconds, with it."""
     if value < 9.95:  # 9.96 would read 10.0

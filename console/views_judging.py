@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from console.numbers import score
+from console.numbers import share
 from engine.evaluation.experiment import DEPTH
 from engine.evaluation.judged import gains_of, ideal
 from engine.evaluation.metrics import Metric
@@ -48,7 +48,7 @@ class Measured:
     def numbers(self) -> str:
         """``.61 → .74``."""
         numbers = (self.before,) if self.after is None else (self.before, self.after)
-        return " → ".join(score(number, 2) for number in numbers)
+        return " → ".join(share(number) for number in numbers)
 
     @property
     def better(self) -> int:

@@ -162,7 +162,7 @@ class Asking:
 
     # ---- searching
 
-    def ask(self, text: str) -> None:
+    def ask(self, text: str, *, syntax: bool = True) -> None:
         """Ask a query; the one before is cancelled. Before the index is open the query waits."""
         self._waiting = text
         session = self.session
@@ -172,7 +172,7 @@ class Asking:
             self._screen.tell("type a query first")
             return
         self._began = time.perf_counter()
-        self._start(partial(session.ask, text))
+        self._start(partial(session.ask, text, syntax=syntax))
 
     def settle(self) -> None:
         """Ask what the present settings lack; where a search is under way, after it."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.session import METRICS, Session
+from console.session import Session, following
 
 if TYPE_CHECKING:
+    from console.query_set import QuerySet
     from console.screens.main import MainScreen
     from console.widgets.result_list import ResultList
 
@@ -15,6 +16,7 @@ class JudgingDeeds:
     """Grades, metric and query set. Methods raise ``RankscopeError``; the screen shows it."""
 
     screen: MainScreen
+    _query_set: QuerySet | None = None
 
     @property
     def session(self) -> Session:
@@ -70,11 +72,29 @@ class JudgingDeeds:
         focused = self.screen.focused
         return next((each for each in lists.by_name.values() if each is focused), lists.by_name[lists.latest])
 
+    def do_queries(self) -> None:
+        """Show the query set; its searches are kept for the next time."""
+        from console.query_set import QuerySet
+        from console.screens.queries import QuerySetScreen
+
+        screen, session = self.screen, self.session
+        assert session.judgments is not None  # else the action does not apply
+        known = self._query_set
+        if known is None or known.pipeline is not session.pipeline:
+            known = self._query_set = QuerySet(session.pipeline, session.judgments)
+
+        def chosen(text: str | None) -> None:
+            screen.paint()
+            if text:
+                screen.query_line.value = text
+                screen.ask(text, syntax=False)
+
+        screen.app.push_screen(QuerySetScreen(session, known), chosen)
+
     def do_metric(self, name: str = "") -> None:
         """Measure by the metric that was named, else by the next one."""
         from engine.evaluation.metrics import parse
 
         session = self.session
-        after = METRICS.index(session.metric) + 1 if session.metric in METRICS else 0
-        session.metric = str(parse(name or METRICS[after % len(METRICS)]))
+        session.metric = str(parse(name or following(session.metric)))
         self.screen.paint()

@@ -237,14 +237,14 @@ class MainScreen(Screen[None]):
 
     # ---- what widgets tell
 
-    def ask(self, text: str) -> None:
-        """Ask a query, and keep it in the history."""
+    def ask(self, text: str, *, syntax: bool = True) -> None:
+        """Ask a query, and keep it in the history. Without ``syntax`` its words are only words."""
         self._moved = False
         try:
             self.history.add(text)
         except RankscopeError as error:
             self.tell_error(error)
-        self.asking.ask(text)
+        self.asking.ask(text, syntax=syntax)
 
     def on_query_submitted(self, message: QuerySubmitted) -> None:
         if self.query_line.value != message.text:  # one that was suggested

@@ -14,6 +14,7 @@
     │   └── IndexMismatchError  built with another embedder, template or analyser than asked for
     ├── EmbedderError           a text that could not be turned into a vector
     ├── RerankerError           a reranker that could not score
+    │   └── RemoteError         a service that could not be asked, or refused (an EmbedderError as well)
     └── ExpectationError        an expectation or a gate that was not met
 
 Each carries one sentence for the user (``message``: what, and where), one way out (``hint``), and the pipeline's
@@ -31,6 +32,11 @@ class RankscopeError(Exception):
         self.message = message
         self.hint = hint
         self.stage = stage
+
+    @property
+    def reason(self) -> str:
+        """One word for programs, as an outcome has it: ``store``, ``reranker``."""
+        return type(self).__name__.removesuffix("Error").lower()
 
 
 class UsageError(RankscopeError):
@@ -87,6 +93,38 @@ class EmbedderError(RankscopeError):
 
 class RerankerError(RankscopeError):
     """A reranker could not score."""
+
+
+class RemoteError(RerankerError, EmbedderError):
+    """A service over HTTP that could not be asked, or refused.
+
+    ``kind`` says how: ``offline``, ``dns``, ``connect``, ``tls``, ``timeout``, ``reset``, ``body``, ``redirect``,
+    ``refused`` (a status from 400), ``overloaded`` (408, 425, 429 or 5xx to the last attempt). ``status`` is the last
+    one seen, 0 for none; ``retry_after_s`` what the service asks to wait, where it asks.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        kind: str,
+        status: int = 0,
+        attempts: int = 1,
+        retry_after_s: float | None = None,
+        hint: str = "",
+        stage: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, stage=stage)
+        self.provider = provider
+        self.kind = kind
+        self.status = status
+        self.attempts = attempts
+        self.retry_after_s = retry_after_s
+
+    @property
+    def reason(self) -> str:
+        return self.kind
 
 
 class ExpectationError(RankscopeError):

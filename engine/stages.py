@@ -23,7 +23,7 @@ def failure(error: Exception, budget_ms: float) -> Outcome:
     if isinstance(error, TimeoutError):
         return Outcome(Status.FAILED, reason="budget", text=f"budget {budget_ms:.0f} ms")
     if isinstance(error, RankscopeError):
-        return Outcome(Status.FAILED, reason=type(error).__name__.removesuffix("Error").lower(), text=str(error))
+        return Outcome(Status.FAILED, reason=error.reason, text=str(error))
     return Outcome(Status.FAILED, reason="fault", text=f"{type(error).__name__}: {error}")
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from console.screens.main import MainScreen
+    from console.screens.why import Change
     from console.session import Session
 
 
@@ -26,3 +29,22 @@ class LookingDeeds:
             screen.perform("weights")
         screen.paint()
         strips.want()
+
+    # ---- why
+
+    def do_why(self, document_id: str = "") -> None:
+        from console.screens.why import WhyScreen
+
+        screen = WhyScreen(self.session, document_id or self.screen.cursor_id)
+        self.screen.app.push_screen(screen, self._change)
+
+    def _change(self, change: Change | None) -> None:
+        """Put the chosen change in place as one try."""
+        if change is not None:
+            self.screen.attempt(lambda: self._apply({change.path: change.value}, change.label))
+
+    def _apply(self, values: Mapping[str, object], label: str) -> None:
+        self.session.change(values, label)
+        self.session.rest()
+        self.screen.turned()
+        self.screen.tell(f"{label} · u undoes", "success")

@@ -112,6 +112,11 @@ class Lines:
         order = np.argsort(shares, kind="stable")
         return shares[order], self.rows[found[order]]
 
+    def zeros(self) -> FloatArray:
+        """Shares strictly inside 0…1 at which a document's score changes its sign."""
+        turned = self.start * self.end < 0
+        return np.asarray(self.start[turned] / (self.start[turned] - self.end[turned]))
+
     def places(self, row: int, shares: FloatArray) -> IntArray:
         """The document's place at each share, int64[S] from 1; 0 where it is none of ``rows``."""
         found = np.flatnonzero(self.rows == row)

@@ -2,9 +2,9 @@
 
 Without a reranker the order is that of straight lines. With one it also depends on which documents are among the first
 ``top_n``, under the blend ``weighted`` on the scale of their fused scores, and under ``ragflow`` on the features.
-Between two crossings of the fused lines all that is fixed, and the blended scores are lines once more, up to a factor
-that all share. Where they are not (``z-score`` has a σ, ``theoretical-min-max`` clips at 0), a piece whose ends differ
-is halved until the value is found.
+Between two crossings of the fused lines, with each other or with 0, all that is fixed, and the blended scores are lines
+once more, up to a factor that all share. Only ``z-score`` has a σ, which is no line: there a piece whose ends differ is
+halved until the value is found, and a change that is undone before the next crossing can go unseen.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ def turns(
     top_n = weighting.top_n
     if weighting.blend == "replace":
         return _distinct(np.concatenate([shares, crossings(found, depth, *within, border=top_n)]), within)
-    shares = _distinct(np.concatenate([shares, crossings(found, max(depth, top_n), *within)]), within)
+    deep = crossings(found, max(depth, top_n), *within)
+    shares = _distinct(np.concatenate([shares, deep, found.zeros()]), within)
     edges, _ = between(shares, within)
     if weighting.blend in ("weighted", "ragflow"):
         watched = None if depth else rows

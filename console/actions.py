@@ -141,6 +141,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("revert", ("U",), "Weights", "go back to the file", "All knobs as they are saved, as one try.", when=_dirty),
     Action("undo", ("u", "ctrl+z"), "Tries", "undo", "Back to the try before.", when=_can_undo),
     Action("redo", ("ctrl+y", "ctrl+r"), "Tries", "redo", "Forward to the try that was undone.", when=_can_redo),
+    Action("compare", ("c",), "Tries", "compare two", "Both lists, and what moves between them.", "[A] [B]", _answered),
     Action("save", ("s", "ctrl+s"), "Tries", "save the settings", "Shows the difference first.", "[FILE]", _open),
     Action("pin", ("p",), "Document", "pin", "Follows it through every stage, or no longer.", "[ID]", _document),
     Action("unpin", (), "Document", "unpin", "Follows none.", when=_pinned),

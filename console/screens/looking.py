@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from console.screens.compare import Choice
     from console.screens.main import MainScreen
     from console.screens.why import Change
     from console.session import Session
@@ -48,3 +49,14 @@ class LookingDeeds:
         self.session.rest()
         self.screen.turned()
         self.screen.tell(f"{label} · u undoes", "success")
+
+    # ---- comparing
+
+    def do_compare(self, before: str = "", after: str = "") -> None:
+        from console.screens.compare import CompareScreen
+
+        self.screen.app.push_screen(CompareScreen(self.session, before, after), self._choose_side)
+
+    def _choose_side(self, choice: Choice | None) -> None:
+        if choice is not None:
+            self.screen.attempt(lambda: self._apply(choice.values, choice.label))

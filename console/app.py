@@ -32,7 +32,7 @@ def run_app(
 
     Raises ``UsageError`` where there is no terminal that can show it.
     """
-    refuse_terminal(os.environ.get("TERM", ""), sys.stdin.isatty(), sys.stdout.isatty())
+    refuse_terminal(os.environ.get("TERM", ""), sys.stdin.isatty(), sys.stdout.isatty(), sys.stderr.isatty())
     hold_keys()
     prepare_textual()
     places = locations()
@@ -60,13 +60,18 @@ def run_app(
     ConsoleApp(launch).run()
 
 
-def refuse_terminal(term: str, stdin: bool, stdout: bool) -> None:
+def refuse_terminal(term: str, stdin: bool, stdout: bool, stderr: bool = True) -> None:
     """Raise ``UsageError`` where the console cannot be shown: no terminal, or one that only prints."""
     hint = "`rankscope search QUERY` needs no screen"
     if not stdout:
         raise UsageError("the console needs a terminal, and the output is a pipe or a file", hint=hint)
     if not stdin:
         raise UsageError("the console needs a terminal, and the input is a pipe or a file", hint=hint)
+    if not stderr:
+        raise UsageError(
+            "the console draws on the terminal, and its notes go to a pipe or a file",
+            hint="leave out the redirection of stderr; --log FILE keeps a log",
+        )
     if term in ("dumb", "unknown"):
         raise UsageError(f"the console needs a terminal with a screen, and TERM is {term}", hint=hint)
 

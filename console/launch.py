@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Launch:
     """``open_index`` is called off the loop once the first frame stands, and again for a newer generation.
 
-    examples queries to offer before the first
+    examples queries to offer before the first; none: those of the judgments
     query    asked as soon as the index is open
     history  file of earlier queries, None keeps none
     data     where queries and judgments are, a folder or ``python-docs``; '' takes those of the index

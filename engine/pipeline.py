@@ -45,6 +45,10 @@ class Pipeline:
         """The whole search."""
         return await self.begin(text, syntax=syntax).finish(settings)
 
+    async def warm(self, settings: Settings) -> None:
+        """Load what the first query would have to wait for. A fault is left to the query, which tells it."""
+        await self.resources.warm(settings)
+
     async def close(self) -> None:
         await self.resources.close()
 

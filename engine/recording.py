@@ -121,6 +121,9 @@ class Replay(Pipeline):
         error = RecordingError(message, hint=f"it has {self.listing}")
         return UnrecordedSearch(self.resources, Query.plain(text), error)
 
+    async def warm(self, settings: Settings) -> None:
+        """A recording has nothing to load."""
+
 
 def open_recording(path: Path) -> Recording:
     """Read a recording of this or an older version, and check that it is whole.

@@ -114,6 +114,9 @@ class RecordedStore:
     async def facets(self, request: LegRequest, fields: Sequence[str], size: int = 10) -> dict[str, list[FacetCount]]:
         _refuse(f"counts of {', '.join(fields)}")
 
+    def newer_generation(self) -> int | None:
+        return None
+
     async def close(self) -> None:
         pass
 

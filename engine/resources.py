@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from engine.embedders import registry as embedders
 from engine.embedders.base import Embedder
+from engine.errors import RankscopeError
 from engine.records import Analysis
 from engine.rerankers import registry as rerankers
 from engine.rerankers.base import Reranker
 from engine.rerankers.registry import RerankContext
 from engine.rerankers.score_cache import ScoreCache
 from engine.retrieval import Vector
-from engine.settings.schema import RerankSettings
+from engine.settings.schema import DenseLeg, RerankSettings, Settings
 from engine.stores.base import Store
 
 _VECTORS = 256
@@ -49,6 +51,13 @@ class Resources:
         while len(self._vectors) > _VECTORS:
             self._vectors.popitem(last=False)
         return vector
+
+    async def warm(self, settings: Settings) -> None:
+        """Load the embedders of the legs that will run."""
+        for name, leg in settings.legs.items():
+            if isinstance(leg, DenseLeg) and settings.weights.get(name, 0) > 0:
+                with suppress(RankscopeError):  # the query itself will say so
+                    await self.embed_query(leg.embedder, "warm")
 
     def rerank_context(self, analysis: Analysis) -> RerankContext:
         synonyms = tuple(dict.fromkeys(term.text for term in analysis.terms if term.source))

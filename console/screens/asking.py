@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from console.judging import Judgments
     from console.screens.main import MainScreen
     from console.views_empty import EmptyView
-    from engine.pipeline import Pipeline
     from engine.trace import Event
 
 LOOK_S = 5.0
@@ -107,6 +106,8 @@ class Asking:
         launch.settled()
         if self._waiting.strip():
             self.ask(self._waiting)
+        else:
+            self._work("warm", lambda: pipeline.warm(launch.loaded.settings))
 
     async def _open_judgments(self, session: Session) -> None:
         """Have the session judge; where that cannot be, say why, now and whenever somebody wants to."""
@@ -155,7 +156,7 @@ class Asking:
             self.ask(text)
 
     def _look(self) -> None:
-        if self.session is not None and not self.newer and newer_generation(self.session.pipeline):
+        if self.session and not self.newer and self.session.pipeline.store.newer_generation() is not None:
             self.newer = True
             self._screen.paint_frame()
             self._screen.tell("the index was written anew · F8 goes on with it", "warning")
@@ -272,9 +273,3 @@ class Asking:
         if generation == session.generation:
             self.details[document_id] = details
             self._screen.panes.paint_document()
-
-
-def newer_generation(pipeline: Pipeline) -> bool:
-    """Whether a writer has put a newer generation of the index in place; only stores that have some can say."""
-    look = getattr(pipeline.store, "newer_generation", None)
-    return look is not None and look() is not None

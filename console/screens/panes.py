@@ -171,7 +171,9 @@ class Panes(Stacked):
         view = empty_view(session.trace) if session else None
         if session is None or (session.trace is None and not asking.busy):
             info = session.pipeline.store.info if session else None
-            view = first_start(info.name, info.documents, self._main.launch.examples) if info else first_start()
+            known = session.judgments.queries if session and session.judgments else ()
+            examples = self._main.launch.examples or tuple(item.text for item in known)
+            view = first_start(info.name, info.documents, examples) if info else first_start()
         view = asking.failed or view
         if view is not None:
             self.empty.show(view)

@@ -141,6 +141,11 @@ class Store(Protocol):
         """Stored fields, in the order asked; a document that is gone is an empty one."""
         ...
 
+    def newer_generation(self) -> int | None:
+        """The number of a newer state of the index that a writer has put in place since; None where there is none, or
+        where the store always shows the newest."""
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -383,6 +383,8 @@ async def test_windows_open_and_close(store: WatchedStore, name: str) -> None:
 
 def test_a_terminal_that_cannot_show_it_is_refused_with_the_way_out() -> None:
     refuse_terminal("xterm-256color", True, True)
+    with pytest.raises(UsageError, match="draws on the terminal"):
+        refuse_terminal("xterm-256color", True, True, stderr=False)
     for term, stdin, stdout in (("dumb", True, True), ("xterm", True, False), ("xterm", False, True)):
         with pytest.raises(UsageError) as caught:
             refuse_terminal(term, stdin, stdout)

@@ -19,7 +19,7 @@ from engine.report import to_json
 from engine.rerankers.base import RerankBatch, RerankDocument
 from engine.rerankers.score_cache import ScoreCache
 from engine.search import Search
-from engine.settings.schema import FeatureSettings, LexicalLeg, Settings, StoreSettings
+from engine.settings.schema import DenseLeg, FeatureSettings, LexicalLeg, Settings, StoreSettings
 from engine.trace import Finished, Fused, LegFinished, RerankProgress, StageFinished, StageStarted, Trace
 from engine.tracking import track
 from tests.corpus import WatchedStore, build, changed, pipeline_on
@@ -382,7 +382,7 @@ async def test_all_legs_failing_is_a_trace_without_results(store: WatchedStore) 
 
 
 async def test_a_failed_embedder_is_told_of_the_leg(store: WatchedStore) -> None:
-    settings = changed(DEFAULT, legs={"dense": changed(DEFAULT).legs["dense"].__class__(embedder="statik")})
+    settings = changed(DEFAULT, legs={"dense": DenseLeg(embedder="statik")})
     trace = await pipeline_on(store).search(QUERY, settings)
     assert "'statik'" in trace.failed_legs["dense"].text
     assert len(trace.ranking.order) > 0
@@ -445,6 +445,16 @@ async def test_a_document_is_followed_even_when_nothing_returned_it(store: Watch
     assert (join.rank, join.pooled, join.exists) == (0, False, True)
     assert join.legs["lexical"].text == "lexical: does not match"
     assert not nobody.exists
+
+
+async def test_warming_loads_the_embedder_before_the_first_query(store: WatchedStore) -> None:
+    pipeline = pipeline_on(store)
+    await pipeline.warm(DEFAULT)
+    assert "_model" in vars(pipeline.resources.embedder("static"))
+    assert not store.calls
+    statik = changed(DEFAULT, legs={"dense": DenseLeg(embedder="statik")})
+    await pipeline.warm(statik)
+    assert "'statik'" in (await pipeline.search(QUERY, statik)).failed_legs["dense"].text
 
 
 def test_programs_without_a_loop(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.settings.paths import Keys, join, quote
-from engine.settings.schema import FeatureSettings, Settings
+from engine.settings.schema import FeatureSettings, ProviderSettings, Settings
 from engine.settings.shape import LEG_KINDS, ROOT, Shape, child, fields_of, kinds_of
 from engine.settings.table import Knob
 
@@ -19,7 +19,11 @@ _HEAD: Final = """\
 """
 _WIDTH: Final = 110
 _TEXTS: Final = {"type": "array", "items": {"type": "string"}}
-_SAMPLE: Final = Settings(features={"pagerank": FeatureSettings(field="pagerank")}, filter={"language": ["en", "de"]})
+_SAMPLE: Final = Settings(
+    features={"pagerank": FeatureSettings(field="pagerank")},
+    filter={"language": ["en", "de"]},
+    providers={"my-server": ProviderSettings(base_url="http://localhost:8000")},
+)
 """The defaults, with one entry in each table that is empty by default."""
 
 
@@ -36,7 +40,7 @@ def _section(shape: Shape, keys: Keys, node: Any) -> list[str]:
     own = [item for item in below if not _is_section(item[2], keys)]
     lines: list[str] = []
     if own:
-        optional = keys[0] in ("features", "filter")
+        optional = keys[0] in ("features", "filter", "providers")
         lines += ["", f"{'#' if optional else ''}[{join(keys)}]"]
         for name, value, inner in own:
             lines += _explained(inner.knob)

@@ -102,6 +102,49 @@ class BudgetSettings(Table, frozen=True):
     query_ms: int = 60_000
 
 
+class RemoteSettings(Table, frozen=True):
+    offline: bool = False
+    trusted_hosts: list[str] = []
+
+
+class ProviderSettings(Table, frozen=True):
+    """A provider of the user's own, or what is different about one of the table; '' and 0 leave the row as it is."""
+
+    like: str = ""
+    """The row that this one starts from; default: the row of the same name, else ``openai-compatible``."""
+    label: str = ""
+    base_url: str = ""
+    path: str = ""
+    dialect: str = ""
+    api_key: str = ""
+    auth_header: str = ""
+    auth_scheme: str = ""
+    headers: dict[str, str] = {}
+    fields: list[str] = []
+    extra: dict[str, FieldValue] = {}
+    options: dict[str, str] = {}
+    instruction: str = ""
+    max_documents: int = 0
+    max_chars: int = 0
+    max_query_chars: int = 0
+    max_bytes: int = 0
+    max_request_tokens: int = 0
+    listwise_documents: int = 0
+    batch: int = 0
+    concurrency: int = 0
+    requests_per_minute: float = 0.0
+    tokens_per_minute: float = 0.0
+    retries: int = -1
+    connect_s: float = 0.0
+    read_s: float = 0.0
+    total_s: float = 0.0
+    kind: str = ""
+    models: list[str] = []
+    listwise: list[str] = []
+    price: float = 0.0
+    price_unit: str = ""
+
+
 class Settings(Table, frozen=True):
     store: StoreSettings = StoreSettings()
     legs: dict[str, LegSettings] = msgspec.field(
@@ -115,3 +158,5 @@ class Settings(Table, frozen=True):
     """Field → value, or a list of which one must match."""
     cut: CutSettings = CutSettings()
     budget: BudgetSettings = BudgetSettings()
+    remote: RemoteSettings = RemoteSettings()
+    providers: dict[str, ProviderSettings] = {}

@@ -25,6 +25,9 @@ COMBINERS = ("convex", "rrf", "comb-sum", "comb-mnz", "borda", "ragflow")
 BLENDS = ("auto", "replace", "weighted", "rank-fusion", "ragflow")
 DTYPES = ("auto", "fp32", "bf16", "fp16", "int8")
 
+SCORE_KINDS = ("probability", "logit", "cosine", "dot", "bm25", "sparse", "judge", "fused", "unknown")
+PRICE_UNITS = ("tokens", "searches", "requests")
+
 MAX_TOP = 2048
 MAX_MS = 600_000
 
@@ -78,6 +81,10 @@ _RANK_CONSTANT = Knob(
 
 def _budget(what: str) -> Knob:
     return Knob(f"Longest time for {what}.", minimum=1, maximum=MAX_MS, step=100, unit="ms", log=True)
+
+
+def _row(help_: str, maximum: float | None = None, unit: str = "") -> Knob:
+    return Knob(help_, minimum=0, maximum=maximum, unit=unit)
 
 
 KNOBS: dict[str, Knob] = {
@@ -151,4 +158,41 @@ KNOBS: dict[str, Knob] = {
     "budget.leg_ms": _budget("one leg"),
     "budget.rerank_ms": _budget("reranking"),
     "budget.query_ms": _budget("a whole query; longer than each stage's"),
+    "remote.offline": Knob("Whether nothing may be sent off this machine."),
+    "remote.trusted_hosts": Knob("Hosts that count as this machine."),
+    "providers.*.like": Knob("The provider that this one is like; default: itself, else openai-compatible."),
+    "providers.*.label": Knob("Its name on the screen."),
+    "providers.*.base_url": Knob("Its address."),
+    "providers.*.path": Knob("What is appended to the address."),
+    "providers.*.dialect": Knob("What it speaks; `rankscope providers` lists the dialects."),
+    "providers.*.api_key": Knob("env:NAME, file:PATH or keyring:NAME of its key.", secret=True),
+    "providers.*.auth_header": Knob("The header field that takes the key."),
+    "providers.*.auth_scheme": Knob("The word before the key: Bearer, ApiKey, …; bare: none."),
+    "providers.*.headers": Knob("Further header fields, each a value or env:NAME, file:PATH, keyring:NAME."),
+    "providers.*.headers.*": Knob("The header field's value.", secret=True),
+    "providers.*.fields": Knob("The optional request fields that it takes, beyond query, documents and model."),
+    "providers.*.extra": Knob("Request fields that are always sent."),
+    "providers.*.extra.*": Knob("The request field's value."),
+    "providers.*.options": Knob("What its address is filled with: region, project, …"),
+    "providers.*.options.*": Knob("The option's value."),
+    "providers.*.instruction": Knob("The request field that takes rerank.instruction."),
+    "providers.*.max_documents": _row("Most documents of one request.", unit="documents"),
+    "providers.*.max_chars": _row("Longest document; a longer one is cut.", unit="characters"),
+    "providers.*.max_query_chars": _row("Longest query; a longer one is cut.", unit="characters"),
+    "providers.*.max_bytes": _row("Most bytes of the texts of one request.", unit="bytes"),
+    "providers.*.max_request_tokens": _row("Most tokens of one request, estimated.", unit="tokens"),
+    "providers.*.listwise_documents": _row("Most documents that a listwise model scores together.", unit="documents"),
+    "providers.*.batch": _row("Documents of one request.", unit="documents"),
+    "providers.*.concurrency": _row("Requests in flight.", 1024, "requests"),
+    "providers.*.requests_per_minute": _row("Most requests in a minute."),
+    "providers.*.tokens_per_minute": _row("Most tokens in a minute, estimated."),
+    "providers.*.retries": Knob("Further attempts after one that failed in passing; -1: as usual.", "", -1, 20),
+    "providers.*.connect_s": _row("Longest time to connect.", 600, "seconds"),
+    "providers.*.read_s": _row("Longest silence while an answer is awaited.", 600, "seconds"),
+    "providers.*.total_s": _row("Longest time for a request with its retries.", 600, "seconds"),
+    "providers.*.kind": Knob("What its scores are.", choices=("", *SCORE_KINDS)),
+    "providers.*.models": Knob("Its models; the first is taken where rerank.model is empty."),
+    "providers.*.listwise": Knob("Models that score a list as one, so that it must not be split; * ends a prefix."),
+    "providers.*.price": _row("US dollars for a million of its units."),
+    "providers.*.price_unit": Knob("What the price counts.", choices=("", *PRICE_UNITS)),
 }

@@ -7,7 +7,7 @@ import msgspec
 
 from engine.settings import document
 from engine.settings.load import decode
-from engine.settings.schema import FeatureSettings, Settings
+from engine.settings.schema import FeatureSettings, ProviderSettings, Settings
 from engine.settings.shape import patterns
 from engine.settings.table import KNOBS
 
@@ -18,14 +18,20 @@ def test_the_template_sets_nothing():
 
 def test_every_line_of_the_template_can_be_taken_in():
     opened = re.sub(r"^#(?! )", "", document.template(), flags=re.MULTILINE)
-    sample = {"features": {"pagerank": FeatureSettings(field="pagerank")}, "filter": {"language": ["en", "de"]}}
+    sample = {
+        "features": {"pagerank": FeatureSettings(field="pagerank")},
+        "filter": {"language": ["en", "de"]},
+        "providers": {"my-server": ProviderSettings(base_url="http://localhost:8000")},
+    }
     assert decode(tomllib.loads(opened)) == msgspec.structs.replace(Settings(), **sample)
 
 
 def test_the_template_explains_every_key():
     text = " ".join(document.template().replace("\n# ", " ").split())
     for pattern, shape in patterns():
-        if shape.form == "value" and not pattern.endswith((".fields.*", ".analyzers.*")):
+        if shape.form == "value" and not pattern.endswith(
+            (".fields.*", ".analyzers.*", ".headers.*", ".extra.*", ".options.*")
+        ):
             assert KNOBS[pattern].help in text, pattern
 
 

@@ -67,7 +67,8 @@ class Deeds(JudgingDeeds, LookingDeeds):
         self.screen.tell("stopped; what is here stays")
 
     def do_back(self) -> None:
-        """One step out: what runs, the maximised pane, the weights over the document, the query line, the pane."""
+        """One step out: what runs, the maximised pane, the weights over the document, the query line, judging, the
+        pane."""
         screen = self.screen
         if screen.asking.busy:
             self.do_cancel()
@@ -78,6 +79,8 @@ class Deeds(JudgingDeeds, LookingDeeds):
                 screen.set_focus(screen.panes.lists.reranked)
         elif screen.panes.weights_open and screen.pane_of(screen.focused) is screen.panes.weights_pane:
             self._close_weights()
+        elif screen.judging:
+            self.do_judging()
         elif screen.focused is not screen.panes.lists.reranked:
             screen.set_focus(screen.panes.lists.reranked)
 

@@ -79,6 +79,7 @@ class JudgingDeeds:
 
         screen, session = self.screen, self.session
         assert session.judgments is not None  # else the action does not apply
+        session.judgments.refresh()
         known = self._query_set
         if known is None or known.pipeline is not session.pipeline:
             known = self._query_set = QuerySet(session.pipeline, session.judgments)

@@ -58,14 +58,14 @@ HINTS = (
 
 
 JUDGING_HINTS = (
-    ("judging:", "", "judging"),
+    ("J", "judging:", "judging"),
     ("0", "no", "grade-no"),
     ("1", "related", "grade-related"),
     ("2", "good", "grade-good"),
     ("3", "answer", "grade-answer"),
     (".", "remove", "ungrade"),
     ("u", "undo", "undo"),
-    ("J", "done", "judging"),
+    ("Q", "queries", "queries"),
 )
 
 
@@ -240,6 +240,8 @@ class MainScreen(Screen[None]):
     def ask(self, text: str, *, syntax: bool = True) -> None:
         """Ask a query, and keep it in the history. Without ``syntax`` its words are only words."""
         self._moved = False
+        if self.session is not None and self.session.judgments is not None:
+            self.attempt(self.session.judgments.refresh)  # somebody else may have judged
         try:
             self.history.add(text)
         except RankscopeError as error:
@@ -337,7 +339,7 @@ class MainScreen(Screen[None]):
             return
         self.attempt(lambda: self.deeds.do(name, args))
 
-    def attempt(self, deed: Callable[[], None]) -> None:
+    def attempt(self, deed: Callable[[], object]) -> None:
         """Do it; an error is shown, never raised."""
         try:
             deed()

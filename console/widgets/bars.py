@@ -122,9 +122,9 @@ class FootLine(Direct):
             if row.left < width_of(key) + width_of(label) + 3:
                 break
             start = row.width - row.left
-            row.add(key, palette.heading).add(f" {label}" if label else "", palette.muted)
+            row.add(key, palette.heading).add(f" {label}", palette.muted)
             self._spans.append((start, row.width - row.left, action))
-            row.add("  " if label else " ")
+            row.add("  ")
         return row.strip(self.ground)
 
 

@@ -39,6 +39,12 @@ class ResultList(Direct, ScrollView, can_focus=True):
         Binding("end,G", "edge(1)", "Last", id="list-last"),
     ]
 
+    HELP = (
+        "Best first: rank, places won by reranking, score, a bar per leg, title. Where the query has judgments, the "
+        "grade stands before the title: 3 the answer, 2 good, 1 related, 0 no, · unjudged; J lets 0 to 3 set it. "
+        "+ came into the results by reranking, - fell out of them, ? still has no rerank score, ★ is pinned."
+    )
+
     def __init__(self, name: str) -> None:
         super().__init__(id=f"list-{name}", name=name)
         self.view: ListView | None = None

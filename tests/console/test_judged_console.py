@@ -87,6 +87,9 @@ async def test_keys_grade_and_go_on_and_are_saved(store: WatchedStore, tmp_path:
         assert f"undone: grade of {ids[2]} –→2" in screen_text(app)
         await pilot.press("ctrl+y")
         assert qrels_lines(folder)[-1] == f"1\t{ids[2]}\t2"
+        await pilot.press("escape")
+        assert not app.main.judging
+        assert str(folder) in screen_text(app)
 
 
 async def test_the_digits_are_panes_again_once_judging_is_off(store: WatchedStore, tmp_path: Path) -> None:

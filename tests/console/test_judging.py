@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from console.judging import HEADER, Judgments, grade_from
+from console.locations import locations
+from console.opening import Wanted, judged_data, last_wanted, remember
 from engine.errors import SourceError, UsageError
 from engine.evaluation.dataset import load_dataset
 from engine.ingest.demo import demo_qrels, demo_queries
+from engine.settings.load import Loaded
+from engine.settings.schema import Settings
 from tests.console.consoles import QUERY, drained, session_on
-from tests.corpus import WatchedStore, pipeline_on
+from tests.corpus import WatchedStore, changed, pipeline_on
 
 
 def beir(folder: Path, qrels: str = "1\tsleep\t3\n1\twait\t0\n2\tjoin\t2\n") -> Path:
@@ -162,6 +166,17 @@ def test_grades_as_words() -> None:
     assert [grade_from(text) for text in ("0", "3", "-")] == [0, 3, None]
     with pytest.raises(UsageError, match="4 is no grade"):
         grade_from("4")
+
+
+def test_the_demo_opens_with_its_own_judgments_and_others_are_remembered(tmp_path: Path) -> None:
+    places = locations({"RANKSCOPE_HOME": str(tmp_path)})
+    demo = Loaded(changed(Settings(), store={"path": str(places.demo_index)}))
+    assert judged_data(Wanted(), demo, places) == "python-docs"
+    assert judged_data(Wanted(data="mine"), demo, places) == "mine"
+    assert judged_data(Wanted(), Loaded(Settings()), places) == ""
+    remember(Wanted(index=beir(tmp_path / "set"), data="python-docs"), places)
+    assert last_wanted(places) == Wanted(index=tmp_path / "set", data="python-docs")
+    assert not Wanted(data="mine").named
 
 
 async def test_one_undo_for_knobs_and_grades(store: WatchedStore, tmp_path: Path) -> None:

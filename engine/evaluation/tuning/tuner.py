@@ -57,12 +57,15 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a search is: trials made, about how many there will be, the best mean so far and its values."""
+    """How far a search is: trials made, about how many there will be, the best mean so far and its values; ``points``
+    float64[T, D] and ``means`` float64[T] are the trials themselves, never written to again."""
 
     trials: int
     total: int
     best: float
     values: dict[str, Choice]
+    points: FloatArray
+    means: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +212,9 @@ class _Search:
             best = int(means.argmax())
             count = len(self.trials)
             values = self.trials.values(best)
-            self.on_progress(Progress(count, max(self.total, count), float(means[best]), values))
+            self.on_progress(
+                Progress(count, max(self.total, count), float(means[best]), values, self.trials.points, means)
+            )
         self.stopped = self.stopped or self.stop()
         return self.stopped
 

@@ -99,8 +99,9 @@ class RemoteError(RerankerError, EmbedderError):
     """A service over HTTP that could not be asked, or refused.
 
     ``kind`` says how: ``offline``, ``dns``, ``connect``, ``tls``, ``timeout``, ``reset``, ``body``, ``redirect``,
-    ``refused`` (a status from 400), ``overloaded`` (408, 425, 429 or 5xx to the last attempt). ``status`` is the last
-    one seen, 0 for none; ``retry_after_s`` what the service asks to wait, where it asks.
+    ``refused`` (a status from 400), ``overloaded`` (408, 425, 429 or 5xx to the last attempt), ``limited`` (our own
+    limits leave no turn in time). ``status`` is the last one seen, 0 for none; ``retry_after_s`` what the service asks
+    to wait, where it asks.
     """
 
     def __init__(

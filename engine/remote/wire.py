@@ -94,8 +94,8 @@ class Limits:
     """What the client keeps to with one provider; 0 is no limit.
 
     concurrency          requests in flight
-    requests_per_minute  evenly, with a burst of a tenth of a minute's worth
-    tokens_per_minute    the same over the callers' estimates of what a request costs
+    requests_per_minute  in any sixty seconds
+    tokens_per_minute    the same, by the callers' estimates of what a request costs
     retries              further attempts after the first
     max_response_bytes   an answer above is refused, unpacked
     """
@@ -103,5 +103,24 @@ class Limits:
     concurrency: int = 16
     requests_per_minute: float = 0.0
     tokens_per_minute: float = 0.0
-    retries: int = 3
+    retries: int = 2
     max_response_bytes: int = 64 * 1024 * 1024
+
+
+def _says_nothing(status: int, body: bytes) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Who is asked, as the client needs to know it. Requests to one origin with the same name, limits and timeouts
+    share connections and turns.
+
+    ``hints`` are the provider's own remedies by status, before the general ones.
+    """
+
+    name: str
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    error_text: ErrorText = _says_nothing
+    hints: Mapping[int, str] = field(default_factory=dict)

@@ -1,0 +1,79 @@
+"""Every service that a pipeline asks: what may be asked at all, one client for each, the account of the calls.
+
+Importing this module imports no HTTP library; the first call does, in a thread, so that the loop goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from engine.executor import run_in
+from engine.remote.ledger import Ledger
+from engine.remote.offline import OfflineRule, Place
+from engine.remote.wire import Limits, Service, Timeouts, WireRequest, WireResponse
+
+if TYPE_CHECKING:
+    from engine.remote.client import Client
+
+
+Key = tuple[str, str, Limits, Timeouts]
+
+
+class ClientPool:
+    """``rule`` is asked before every request. Belongs to one loop, from the first request on."""
+
+    def __init__(self, executor: Executor, rule: OfflineRule | None = None, ledger: Ledger | None = None) -> None:
+        self.rule = rule or OfflineRule()
+        self.ledger = ledger or Ledger(None, executor)
+        self._executor = executor
+        self._clients: dict[Key, Client] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._loading = asyncio.Lock()
+
+    async def send(
+        self, service: Service, request: WireRequest, *, tokens: int = 0, deadline: float = float("inf")
+    ) -> WireResponse:
+        """The answer, below 300. ``tokens`` and ``deadline`` are as in ``Client.send``. Raises ``RemoteError``."""
+        self.rule.check(service.name, request.url)
+        key = (service.name, request.origin, service.limits, service.timeouts)
+        client = self._clients.get(key) or await self._open(key, request.url)
+        return await client.send(service, request, tokens=tokens, deadline=deadline)
+
+    async def _open(self, key: Key, url: str) -> Client:
+        async with self._loading:
+            if self._tls is None:
+                self._tls = await run_in(self._executor, _load)
+            from engine.remote.client import Client
+
+            if key not in self._clients:
+                proxy = None if self.rule.place(url) is Place.MACHINE else _proxy(url)
+                self._clients[key] = Client(key[2], key[3], self._tls, proxy)
+            return self._clients[key]
+
+    async def close(self) -> None:
+        """Close every connection and write the account."""
+        for client in self._clients.values():
+            await client.close()
+        self._clients.clear()
+        await run_in(self._executor, self.ledger.close)
+
+
+def _load() -> ssl.SSLContext:
+    from engine.remote.client import make_tls
+
+    return make_tls()
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment, or the system's settings, name for this address."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

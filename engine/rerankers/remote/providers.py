@@ -5,36 +5,49 @@ What is not certain in a provider's documentation (limits above all) is a defaul
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from engine.errors import SettingsError
 from engine.records import ScoreKind
 from engine.remote.wire import Limits, Timeouts
+from engine.settings.schema import ProviderSettings
 
-Scalar = str | int | float | bool
+GENERIC = "openai-compatible"
+"""The row that a provider of the user's own starts from."""
+
+_UNSET: tuple[Any, ...] = ("", 0, -1, [], {})
+_MERGED = ("headers", "extra", "options")
 
 
 class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One provider, as far as it is data.
 
     name, label      as settings and screens have it
-    base, path       the endpoint is ``urls.endpoint(provider, base_url, model, options)``; both may hold {model},
-                     {slug} and the options' names; an empty base must be given by the user
+    base, path       the endpoint is ``urls.endpoint(provider, base_url, model)``; both may hold {model}, {slug} and
+                     the names of options; an empty base must be given by the user
+    paths            the path where a model has another; key_bases: the base where a key begins so
     dialect          row of ``dialects.DIALECTS``
     wire             what the dialect is told of this provider: names of request and result fields, index base, …
     fields           optional request fields that the provider documents: none other may be sent
     extra            request fields that are always sent
     headers          header fields that are always sent
     instruction, max_tokens  the request field that takes ``rerank.instruction``, ``rerank.max_tokens``; '': none does
-    auth_header, auth_scheme  ``Authorization: Bearer KEY``; scheme '' sends the bare key, ``sigv4`` signs with it
-    keys             variables that may hold the key, tried in order
+    auth_header, auth_scheme  ``Authorization: Bearer KEY``; ``bare`` sends the key alone, ``sigv4`` signs with it
+    keys             variables that may hold the key, tried in order (or the user's own reference, ``file:PATH``)
     needs_key        whether it answers nobody without one
     max_documents, max_chars, max_query_chars, max_bytes  hard caps of one request (chars of one document); 0: none
     batch            documents of one request as we ask, where nothing smaller is a cap
-    cap_total        ``max_documents`` holds for the query as a whole, because a split list would not compare
-    listwise         models whose scores depend on the other documents of the request; ``*`` ends a prefix
+    max_request_tokens  the same, estimated: the query's for each document, and the documents'
+    listwise         models whose scores depend on the other documents of the request (``*`` stands for any text):
+                     one request of at most ``listwise_documents`` scores a query
     kind, kinds      what the scores are, and where a model (or ``prefix*``) differs
     models           known to work; the first is taken where ``rerank.model`` is empty
     needs_model      whether a request names a model
@@ -48,6 +61,8 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     dialect: str
     base: str = ""
     path: str = "/rerank"
+    paths: dict[str, str] = {}
+    key_bases: dict[str, str] = {}
     wire: dict[str, Any] = {}
     fields: tuple[str, ...] = ()
     extra: dict[str, Any] = {}
@@ -63,8 +78,9 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     max_chars: int = 0
     max_query_chars: int = 0
     max_bytes: int = 0
+    max_request_tokens: int = 0
+    listwise_documents: int = 64
     batch: int = 64
-    cap_total: bool = False
     concurrency: int = 4
     requests_per_minute: float = 0.0
     tokens_per_minute: float = 0.0
@@ -72,7 +88,7 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     connect_s: float = 5.0
     read_s: float = 30.0
     total_s: float = 60.0
-    listwise: tuple[str, ...] = ()
+    listwise: tuple[str, ...] = ("*jina-reranker-v3*",)
     kind: ScoreKind = ScoreKind.PROBABILITY
     kinds: dict[str, ScoreKind] = {}
     models: tuple[str, ...] = ()
@@ -99,12 +115,60 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """What the model's raw scores are."""
         return next((kind for pattern, kind in self.kinds.items() if _matches(pattern, model)), self.kind)
 
+    def path_of(self, model: str) -> str:
+        """What is appended to the base for this model."""
+        return next((path for pattern, path in self.paths.items() if _matches(pattern, model)), self.path)
+
+    def base_of(self, key: str) -> str:
+        """The provider's own address for the holder of this key."""
+        return next((base for start, base in self.key_bases.items() if key.startswith(start)), self.base)
+
 
 def _matches(pattern: str, model: str) -> bool:
-    prefix = pattern.removesuffix("*")
-    return model.startswith(prefix) if prefix != pattern else model == pattern
+    return fnmatchcase(model.lower(), pattern.lower())
 
 
-def named(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Provider]:
-    """Rows of a TOML table as records. Raises ``msgspec.ValidationError`` with the path of the fault."""
+@cache
+def table() -> Mapping[str, Provider]:
+    """Every row that comes with the program, by name."""
+    with (Path(__file__).parent / "providers.toml").open("rb") as file:
+        rows = tomllib.load(file)
     return {name: msgspec.convert({"name": name, **row}, Provider) for name, row in rows.items()}
+
+
+def providers(own: Mapping[str, ProviderSettings]) -> dict[str, Provider]:
+    """The table with the user's own rows and changes. Raises ``SettingsError``."""
+    return {**table(), **{name: _overlaid(name, changes) for name, changes in own.items()}}
+
+
+def provider(name: str, own: Mapping[str, ProviderSettings]) -> Provider | None:
+    """One row with the user's changes, None where there is none of this name. Raises ``SettingsError``."""
+    return _overlaid(name, own[name]) if name in own else table().get(name)
+
+
+def _overlaid(name: str, changes: ProviderSettings) -> Provider:
+    """A row under another name, with everything that the settings change about it."""
+    start = changes.like or (name if name in table() else GENERIC)
+    row = table().get(start)
+    if row is None:
+        path, near = f"providers.{name}.like", get_close_matches(start, table(), 1)
+        hint = f"did you mean {near[0]!r}?" if near else "`rankscope providers` lists them"
+        raise SettingsError(f"{path}: there is no provider {start!r}", path=path, hint=hint)
+    given = {key: value for key in changes.__struct_fields__ if (value := getattr(changes, key)) not in _UNSET}
+    new: dict[str, Any] = {"name": name, "label": name if name not in table() else row.label}
+    if changes.retries >= 0:
+        new["retries"] = changes.retries
+    for key, value in given.items():
+        if key in _MERGED:
+            new[key] = {**getattr(row, key), **value}
+        elif key == "base_url":
+            new |= {"base": value, "key_bases": {}}
+        elif key == "path":
+            new |= {"path": value, "paths": {}}
+        elif key == "kind":
+            new |= {"kind": ScoreKind(value), "kinds": {}}
+        elif key == "api_key":
+            new |= {"keys": (value,), "needs_key": True}
+        elif key not in ("like", "retries"):
+            new[key] = tuple(value) if isinstance(value, list) else value
+    return msgspec.structs.replace(row, **new)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from console.judging import Judgments
-from engine.evaluation.answers import FUSED, Answer, Listing, answer_of
+from engine.evaluation.answers import FUSED, RERANKED, Answer, Listing, answer_of
 from engine.evaluation.experiment import DEPTH
 from engine.evaluation.judged import ideal
-from engine.evaluation.metrics import JUDGED, Metric
+from engine.evaluation.metrics import Metric
 from engine.evaluation.scoring import Paired, compare
 from engine.ingest.queries import QueryItem
 from engine.pipeline import Pipeline
@@ -54,11 +54,16 @@ class QueryRow:
 
 @dataclass(slots=True)
 class _Entry:
-    """What is known of one query. ``answers`` are those of the latest settings, by the grades they were made with."""
+    """What is known of one query.
+
+    answers  those of the latest settings, made with ``grades``
+    made     the last row, and what it was made from
+    """
 
     search: Search | None = None
     grades: Grades = field(default_factory=dict)
     answers: list[tuple[Settings, Answer]] = field(default_factory=list)
+    made: tuple[Metric, Answer, Answer, QueryRow] | None = None
 
     def answer(self, settings: Settings, grades: Grades) -> Answer | None:
         if grades is not self.grades:
@@ -73,6 +78,7 @@ class QuerySet:
         self.pipeline = pipeline
         self.judgments = judgments
         self._entries: dict[str, _Entry] = {}
+        self._ranking = asyncio.Lock()  # one query's milliseconds of ranking, then frames and keys have their turn
 
     @property
     def judged(self) -> list[QueryItem]:
@@ -87,7 +93,7 @@ class QuerySet:
         """
         waiting = iter(self.judged)
         done = 0
-        tasks = set[asyncio.Task[bool]]()
+        tasks = set[asyncio.Task[None]]()
         yield done
         try:
             while True:
@@ -105,58 +111,63 @@ class QuerySet:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _answer(self, item: QueryItem, saved: Settings, now: Settings) -> bool:
-        """Answer one query by both settings; whether anything was asked."""
+    async def _answer(self, item: QueryItem, saved: Settings, now: Settings) -> None:
+        """Answer one query by both settings."""
         entry = self._entries.setdefault(item.id, _Entry())
         grades = self.judgments.of_id(item.id)
         answers: list[tuple[Settings, Answer]] = []
-        asked = False
         for settings in (saved, now) if saved != now else (now,):
             answer = entry.answer(settings, grades)
             if answer is None or not answer.whole:
                 search = entry.search or self.pipeline.begin(item.text, syntax=False)
-                asked |= await _complete(search, settings)
-                answer = answer_of(search, settings, grades, DEPTH)
+                async with self._ranking:
+                    await asyncio.sleep(0)
+                    complete = _ranked(search, settings)
+                if not complete:
+                    await search.finish(settings)
+                async with self._ranking:
+                    await asyncio.sleep(0)
+                    answer = answer_of(search, settings, grades, DEPTH)
                 keeping = sum(other.search is not None for other in self._entries.values()) < KEPT
                 entry.search = search if entry.search or keeping else None
             answers.append((settings, answer))
         entry.grades, entry.answers = grades, answers
-        return asked
 
     def row(self, item: QueryItem, saved: Settings, now: Settings, metric: Metric) -> QueryRow:
         """What is known of a query by now."""
         grades = self.judgments.of_id(item.id)
         entry = self._entries.get(item.id)
         before, after = (entry.answer(settings, grades) if entry else None for settings in (saved, now))
-        if before is None or after is None:
+        if entry is None or before is None or after is None:
             return QueryRow(item.id, item.text, graded=bool(grades))
-        best = ideal(grades)
-        last = _last(after)
-        cut = metric.k or 10
-        share = _value(Metric(JUDGED, cut), last, best)
-        shown = min(last.length, cut)
-        return QueryRow(
-            item.id,
-            item.text,
-            saved=_value(metric, _last(before), best),
-            now=_value(metric, last, best),
-            fused=_value(metric, after.rankings[FUSED], best) if now.rerank.enabled else np.nan,
-            judged=round(share * shown),
-            shown=shown,
-            graded=bool(grades),
-            whole=before.whole and after.whole,
-        )
+        made = entry.made
+        if made is None or made[0] != metric or made[1] is not before or made[2] is not after:
+            made = entry.made = (metric, before, after, _row(item, before, after, ideal(grades), metric))
+        return made[3]
 
 
-async def _complete(search: Search, settings: Settings) -> bool:
-    """Ask what the search lacks for these settings; whether that was anything."""
-    if search.trace is not None:
-        search.turn(settings)
-        if not search.missing(settings):
-            await asyncio.sleep(0)  # frames and keys between one answer and the next
-            return False
-    await search.finish(settings)
-    return True
+def _ranked(search: Search, settings: Settings) -> bool:
+    """Rank what is here by these settings; whether nothing is missing."""
+    if search.trace is None:
+        return False
+    search.turn(settings)
+    return not search.missing(settings)
+
+
+def _row(item: QueryItem, before: Answer, after: Answer, best: FloatArray, metric: Metric) -> QueryRow:
+    last, cut = _last(after), metric.k or 10
+    shown = min(last.length, cut)
+    return QueryRow(
+        item.id,
+        item.text,
+        saved=_value(metric, _last(before), best),
+        now=_value(metric, last, best),
+        fused=_value(metric, after.rankings[FUSED], best) if RERANKED in after.rankings else np.nan,
+        judged=sum(place < cut for place in last.places),
+        shown=shown,
+        graded=True,
+        whole=before.whole and after.whole,
+    )
 
 
 def _last(answer: Answer) -> Listing:

@@ -6,6 +6,7 @@ Opening it answers what is not answered yet; searches are kept, so after a slide
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 FREE = ("term", "local")
 """Rerankers that cost nothing but time; with others asking a whole set waits for a key."""
+
+PAINT_S = 0.1
+"""How often progress is painted, at most."""
 
 HINTS = (
     ("⏎", "asks it", "choose"),
@@ -120,9 +124,12 @@ class QuerySetScreen(Screen[str]):
         session = self._session
         try:
             async with aclosing(self._queries.measure(session.loaded.settings, session.settings)) as progress:
+                painted = 0.0
                 async for done in progress:
                     self._done = done
-                    self.paint(to_top=not self.table.touched)
+                    if time.perf_counter() - painted >= PAINT_S:
+                        self.paint(to_top=not self.table.touched)
+                        painted = time.perf_counter()
             self._done = None
             await self._test()
         except RankscopeError as error:

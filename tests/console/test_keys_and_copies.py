@@ -49,8 +49,8 @@ def keymap(tmp_path: Path, text: str) -> Path:
 
 
 def test_a_key_map_is_one_key_or_several_or_none(tmp_path: Path) -> None:
-    file = keymap(tmp_path, '[keys]\nundo = "x"\nlist-down = ["down", "ctrl+n"]\ntheme = []\n')
-    assert read_keymap(file) == {"undo": ("x",), "list-down": ("down", "ctrl+n"), "theme": ()}
+    file = keymap(tmp_path, '[keys]\nundo = "z"\nlist-down = ["down", "ctrl+n"]\ntheme = []\n')
+    assert read_keymap(file) == {"undo": ("z",), "list-down": ("down", "ctrl+n"), "theme": ()}
     assert read_keymap(tmp_path / "none.toml") == {}
 
 
@@ -60,7 +60,7 @@ def test_a_key_map_is_one_key_or_several_or_none(tmp_path: Path) -> None:
         ('[keys]\nunod = "x"\n', "did you mean 'undo'"),
         ('[keys]\nundo = "s"\n', "s is both save and undo"),
         ("[keys]\nundo = 3\n", "a key or a list of keys"),
-        ('undo = "x"\n', r"one table \[keys\]"),
+        ('undo = "z"\n', r"one table \[keys\]"),
         ("[keys\n", "key map"),
     ],
 )
@@ -71,14 +71,14 @@ def test_a_key_map_that_cannot_be_used_says_why(tmp_path: Path, text: str, says:
 
 
 async def test_the_users_key_works_and_ours_no_longer(store: WatchedStore) -> None:
-    mine = {"weights": ("x",), "pin": ()}
+    mine = {"weights": ("z",), "pin": ()}
     async with running(pipeline_on(store), keymap=mine, query=QUERY) as (app, pilot):
         await answered(app, pilot)
         await pilot.press("3", "p")
         assert app.main.session is not None
         assert not app.main.session.pinned
         assert not app.main.panes.knobs.has_focus
-        await pilot.press("x")
+        await pilot.press("z")
         assert app.main.panes.knobs.has_focus
 
 

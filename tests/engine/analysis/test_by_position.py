@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from engine.analysis import analyzers
 from engine.analysis.base import AlignedAnalyzer
 
-
 pieces = st.lists(st.sampled_from(["The", "cat's", "of", "é", "漢字かな", "x"]))
 
 

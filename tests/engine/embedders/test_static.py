@@ -39,7 +39,11 @@ def embedder() -> StaticEmbedder:
 
 def test_equals_wordllama(embedder: StaticEmbedder) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ORACLE], input=json.dumps(TEXTS), capture_output=True, text=True, check=True
+        [sys.executable, "-W", "ignore", "-c", ORACLE],
+        input=json.dumps(TEXTS),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     expected = np.array(json.loads(done.stdout))
     vectors = embedder.encode(TEXTS)

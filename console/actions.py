@@ -117,6 +117,13 @@ def _gradable(context: Context) -> str:
     return _judgeable(context) or _document(context)
 
 
+def _tunable(context: Context) -> str:
+    if reason := _judgeable(context):
+        return reason
+    judged = context.session is not None and context.session.judgments
+    return "" if judged else "no query is judged yet: J judges this one, or start with --data DIR"
+
+
 ACTIONS: tuple[Action, ...] = (
     Action("query", ("slash",), "Search", "type a query", "Puts the cursor on the query line."),
     Action("search", (), "Search", "ask", "Asks a query; a new one cancels the one before.", "TEXT", _open),
@@ -155,6 +162,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("judge", (), "Judging", "grade a document", "0 to 3, or - for none.", "ID GRADE", _judgeable),
     Action("queries", ("Q",), "Judging", "see the query set", "Every judged query, what changed.", when=_judgeable),
     Action("metric", ("M",), "Judging", "measure by", "The next metric, or the one named.", "[NAME]", _judgeable),
+    Action("tune", ("o",), "Judging", "tune", "Searches weights over all judged queries.", when=_tunable),
     Action("copy", ("y",), "Document", "copy …", "The document, the lists, or the command.", when=_answered),
     Action("copy-document", (), "Document", "copy it as JSON", "Its account and fields.", when=_document),
     Action("copy-view", (), "Document", "copy the lists as Markdown", "Both lists as a table.", when=_answered),

@@ -287,15 +287,15 @@ class Session:
         target = path or self.loaded.file
         return difference(self.loaded, self.settings, target) if target else ""
 
-    def save(self, path: Path | None = None, *, overwrite: bool = False) -> SaveResult:
-        """Write the settings to their file, or to another.
+    def save(self, path: Path | None = None, *, overwrite: bool = False, header: str = "") -> SaveResult:
+        """Write the settings to their file, or to another; ``header`` is a comment for a new one.
 
         Raises ``SettingsError`` where that cannot be, ``SettingsConflictError`` where the file has changed since it was
         read, unless ``overwrite``.
         """
         from engine.settings.save import save
 
-        result = save(self.loaded, self.settings, path, overwrite=overwrite)
+        result = save(self.loaded, self.settings, path, overwrite=overwrite, header=header)
         self.loaded = result.loaded
         self.rest()
         return result

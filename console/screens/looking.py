@@ -9,8 +9,10 @@ if TYPE_CHECKING:
 
     from console.screens.compare import Choice
     from console.screens.main import MainScreen
+    from console.screens.tuning import Tuned
     from console.screens.why import Change
     from console.session import Session
+    from engine.settings.save import SaveResult
 
 
 class LookingDeeds:
@@ -20,6 +22,9 @@ class LookingDeeds:
 
     @property
     def session(self) -> Session:
+        raise NotImplementedError
+
+    def _saved(self, result: SaveResult | None) -> None:
         raise NotImplementedError
 
     def do_landscape(self) -> None:
@@ -60,3 +65,22 @@ class LookingDeeds:
     def _choose_side(self, choice: Choice | None) -> None:
         if choice is not None:
             self.screen.attempt(lambda: self._apply(choice.values, choice.label))
+
+    # ---- tuning
+
+    def do_tune(self) -> None:
+        from console.screens.tuning import TuningScreen
+
+        self.screen.app.push_screen(TuningScreen(self.session), self._tuned)
+
+    def _tuned(self, tuned: Tuned | None) -> None:
+        if tuned is None:
+            return
+        self.screen.attempt(lambda: self._apply(tuned.values, tuned.label))
+        if tuned.save:
+            self.screen.attempt(lambda: self._save(tuned.header))
+
+    def _save(self, header: str) -> None:
+        from console.screens.save import SaveScreen
+
+        self.screen.app.push_screen(SaveScreen(self.session, header=header), self._saved)

@@ -41,8 +41,17 @@ class SaveScreen(Dialog[SaveResult]):
         Binding("pageup", "scroll_diff(-1)", "Further up the difference", show=False, priority=True),
     ]
 
-    def __init__(self, session: Session, path: Path | None = None, reload: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        path: Path | None = None,
+        reload: Callable[[], None] | None = None,
+        *,
+        header: str = "",
+    ) -> None:
+        """``header`` becomes the first lines of a new file."""
         super().__init__()
+        self._header = header
         self._session = session
         self._path = path or session.loaded.file or session.loaded.base_dir / NEW_FILE
         self._reload = reload
@@ -104,7 +113,7 @@ class SaveScreen(Dialog[SaveResult]):
             self._say("Name a file.")
             return
         try:
-            self.dismiss(self._session.save(self._target, overwrite=overwrite))
+            self.dismiss(self._session.save(self._target, overwrite=overwrite, header=self._header))
         except SettingsConflictError as error:
             self._conflict = True
             again = " · ctrl+r reads it again and drops your changes" if self._reload else ""

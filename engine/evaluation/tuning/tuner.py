@@ -55,7 +55,7 @@ class Estimate:
         return bootstrap_interval(self.scores)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Progress:
     """How far a search is: trials made, about how many there will be, the best mean so far and its values; ``points``
     float64[T, D] and ``means`` float64[T] are the trials themselves, never written to again."""

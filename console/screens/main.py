@@ -46,16 +46,18 @@ REST_S = 0.3
 HINTS = (
     ("/", "search", "query"),
     ("1-4", "panes", "reranked"),
-    ("p", "pin", "pin"),
-    ("r", "rerank", "rerank"),
-    ("u", "undo", "undo"),
-    ("s", "save", "save"),
-    ("y", "copy", "copy"),
     ("?", "all keys", "actions"),
+    ("J", "judge", "judging"),
+    ("u", "undo", "undo"),
+    ("Q", "queries", "queries"),
+    ("r", "rerank", "rerank"),
+    ("s", "save", "save"),
+    ("p", "pin", "pin"),
+    ("y", "copy", "copy"),
     ("F1", "help", "help"),
     ("^q", "quit", "quit"),
 )
-
+"""The most needed first: where room is short the last ones go."""
 
 JUDGING_HINTS = (
     ("J", "judging:", "judging"),

@@ -61,6 +61,11 @@ class Locations:
         return self.data / "history.jsonl"
 
     @property
+    def calls_file(self) -> Path:
+        """The account of calls to services."""
+        return self.data / "calls.sqlite3"
+
+    @property
     def score_cache(self) -> Path:
         return self.cache / "scores.sqlite"
 

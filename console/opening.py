@@ -109,7 +109,9 @@ def open_index(loaded: Loaded, *, no_cache: bool = False) -> Pipeline:
         return loaded.pipeline()
     explicit = [name for name, source in loaded.sources.items() if source.kind is not SourceKind.DEFAULT]
     cache = None if no_cache else locations().cache
-    return open_pipeline(loaded.settings, loaded.base_dir, cache_dir=cache, explicit=explicit)
+    return open_pipeline(
+        loaded.settings, loaded.base_dir, cache_dir=cache, ledger=locations().calls_file, explicit=explicit
+    )
 
 
 def demo_is_built(places: Locations) -> bool:

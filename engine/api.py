@@ -11,6 +11,9 @@ from types import TracebackType
 from engine.errors import SettingsError
 from engine.executor import make_executor
 from engine.pipeline import Pipeline
+from engine.remote.ledger import Ledger
+from engine.remote.offline import OfflineRule
+from engine.remote.pool import ClientPool
 from engine.rerankers.registry import RERANKERS, Factory
 from engine.rerankers.score_cache import ScoreCache
 from engine.resources import Resources
@@ -24,6 +27,7 @@ def open_pipeline(
     base_dir: Path,
     *,
     cache_dir: Path | None = None,
+    ledger: Path | None = None,
     explicit: Collection[str] = (),
     rerankers: Mapping[str, Factory] = RERANKERS,
 ) -> Pipeline:
@@ -31,6 +35,7 @@ def open_pipeline(
 
     base_dir   what relative paths of the settings are relative to
     cache_dir  where rerank scores are kept between runs; None keeps none
+    ledger     the file that keeps account of calls to services; None keeps none
     explicit   dotted names that were set by hand: an analyser among them must be the index's own
 
     Raises ``StoreError`` (nothing there, damaged, built with another embedder or analyser) and ``SettingsError``.
@@ -42,7 +47,9 @@ def open_pipeline(
         executor.shutdown(wait=False)
         raise
     cache = ScoreCache(cache_dir / "rerank-scores.sqlite3") if cache_dir else None
-    return Pipeline(Resources(store, executor, cache, rerankers))
+    rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
+    remote = ClientPool(executor, rule, Ledger(ledger, executor))
+    return Pipeline(Resources(store, executor, cache, rerankers, remote))
 
 
 class SyncPipeline:

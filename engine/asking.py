@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.logs import logger
-from engine.records import CandidatePool, Outcome, RanOn, Status
+from engine.records import CandidatePool, Outcome, RanOn, StagePart, Status
 from engine.rerankers.ledger import TERM, UNSCORED
 from engine.rerankers.stage import RerankStage
 from engine.settings.schema import DenseLeg, RerankSettings, Settings
@@ -33,6 +33,7 @@ class Asking:
     ids: list[str]
     recorder: StageRecorder
     instead_of: Outcome | None = None
+    parts: list[tuple[StagePart, ...]] = field(default_factory=list)
 
     async def run(self) -> Outcome:
         """Score what is unknown; the stage's outcome is reported and returned."""
@@ -44,7 +45,7 @@ class Asking:
         outcome = Outcome()
         try:
             async with asyncio.timeout(budget / 1e3):
-                await self._score(todo)
+                await self._score(todo, asyncio.get_running_loop().time() + budget / 1e3)
         except asyncio.CancelledError:
             outcome = Outcome(Status.CANCELLED, reason="cancelled", text="cancelled")
             raise
@@ -53,17 +54,23 @@ class Asking:
             log.warning("rerank with %s failed: %s", self.rerank.provider, outcome.text, exc_info=error)
         finally:
             outcome = self._account(outcome)
-            recorder.finished("rerank", start, RanOn.THREAD, outcome)
+            info = search.ledger.info(self.rerank)
+            recorder.finished("rerank", start, info.ran_on if info else RanOn.THREAD, outcome, parts=self._parts())
         return outcome
 
-    async def _score(self, todo: list[str]) -> None:
+    def _parts(self) -> tuple[StagePart, ...]:
+        """Where the time of the batch went that was answered last: it is the one that the stage waited for."""
+        last = max(self.parts, key=lambda parts: parts[-1].end_ms, default=())
+        return tuple(self.recorder.on_line(part) for part in last)
+
+    async def _score(self, todo: list[str], deadline: float) -> None:
         search, resources = self.search, self.search.resources
         documents = await search.fetch(todo)
         cosines = await self._cosines(todo)
-        context = resources.rerank_context(search.analysis)
+        context = resources.rerank_context(search.analysis, deadline)
         reranker = resources.reranker(self.rerank, context)
         search.ledger.keep_info(self.rerank, reranker.info)
-        stage = RerankStage(self.rerank, search.query.positive, reranker, context, resources.cache)
+        stage = RerankStage(self.rerank, search.query.positive, reranker, context, resources.cache, self.parts)
         known = search.ledger.known(self.rerank)
         async with aclosing(stage.run([documents[i] for i in todo], cosines, known)) as answers:
             async for _ in answers:

@@ -208,6 +208,7 @@ class RerankerInfo:
     dtype: str = ""
     kind: ScoreKind = ScoreKind.UNKNOWN
     usage: Mapping[str, float] = field(default_factory=dict)
+    ran_on: RanOn = RanOn.THREAD
 
 
 @dataclass(frozen=True, slots=True)

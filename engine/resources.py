@@ -12,6 +12,7 @@ from engine.embedders import registry as embedders
 from engine.embedders.base import Embedder
 from engine.errors import RankscopeError
 from engine.records import Analysis
+from engine.remote.pool import ClientPool
 from engine.rerankers import registry as rerankers
 from engine.rerankers.base import Reranker
 from engine.rerankers.registry import RerankContext
@@ -25,12 +26,14 @@ _VECTORS = 256
 
 @dataclass(slots=True)
 class Resources:
-    """``factories`` are the rerankers by provider, ``cache`` their scores on disk (None: not used)."""
+    """``factories`` are the rerankers by provider, ``cache`` their scores on disk (None: not used), ``remote`` the
+    services that may be asked (None: none)."""
 
     store: Store
     executor: ThreadPoolExecutor
     cache: ScoreCache | None = None
     factories: Mapping[str, rerankers.Factory] = field(default_factory=lambda: rerankers.RERANKERS)
+    remote: ClientPool | None = None
     _embedders: dict[str, Embedder] = field(default_factory=dict)
     _vectors: OrderedDict[tuple[str, str], Vector | None] = field(default_factory=OrderedDict)
 
@@ -59,15 +62,18 @@ class Resources:
                 with suppress(RankscopeError):  # the query itself will say so
                     await self.embed_query(leg.embedder, "warm")
 
-    def rerank_context(self, analysis: Analysis) -> RerankContext:
+    def rerank_context(self, analysis: Analysis, deadline: float) -> RerankContext:
+        """What rerankers need for one asking; ``deadline`` is the loop time at which the stage's budget ends."""
         synonyms = tuple(dict.fromkeys(term.text for term in analysis.terms if term.source))
-        return RerankContext(self.executor, self.store.info.analyzers, synonyms)
+        return RerankContext(self.executor, self.store.info.analyzers, synonyms, self.remote, deadline)
 
     def reranker(self, settings: RerankSettings, context: RerankContext) -> Reranker:
         return rerankers.make(settings, context, self.factories)
 
     async def close(self) -> None:
         await self.store.close()
+        if self.remote is not None:
+            await self.remote.close()
         self.executor.shutdown(wait=False, cancel_futures=True)
         if self.cache is not None:
             self.cache.close()

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from engine.errors import RankscopeError
 from engine.logs import logger
-from engine.records import Outcome, RanOn, StageReport, Status
+from engine.records import Outcome, RanOn, StagePart, StageReport, Status
 from engine.trace import Event, LegFinished, StageFinished, StageStarted
 
 T = TypeVar("T")
@@ -54,8 +54,21 @@ class StageRecorder:
         self.emit(StageStarted(name, start))
         return start
 
-    def finished(self, name: str, start: float, ran_on: RanOn, outcome: Outcome, returned: int | None = None) -> None:
-        report = StageReport(name, start, self.now_ms(), ran_on, outcome)
+    def on_line(self, part: StagePart) -> StagePart:
+        """A part timed by ``perf_counter``, in milliseconds, on the query's time line."""
+        shift = self.base_ms - self._origin * 1e3
+        return StagePart(part.name, part.start_ms + shift, part.end_ms + shift)
+
+    def finished(
+        self,
+        name: str,
+        start: float,
+        ran_on: RanOn,
+        outcome: Outcome,
+        returned: int | None = None,
+        parts: tuple[StagePart, ...] = (),
+    ) -> None:
+        report = StageReport(name, start, self.now_ms(), ran_on, outcome, parts)
         self.reports.append(report)
         self.emit(StageFinished(report) if returned is None else LegFinished(report, returned))
 

@@ -136,6 +136,7 @@ class Client:
             first_byte_ms=(first_byte - started) * 1e3,
             body_ms=(ended - first_byte) * 1e3,
             attempts=attempt,
+            began=call.began,
         )
         return WireResponse(response.status_code, headers, body, timing)
 

@@ -57,6 +57,7 @@ class WireTiming:
     retried_ms     in attempts that failed, and the pauses after them
     first_byte_ms  from sending to the answer's headers: network there, the server's queue and work
     body_ms        reading and unpacking the answer
+    began          when the call was made, seconds of ``perf_counter``
     """
 
     waited_ms: float = 0.0
@@ -64,6 +65,7 @@ class WireTiming:
     first_byte_ms: float = 0.0
     body_ms: float = 0.0
     attempts: int = 1
+    began: float = 0.0
 
     @property
     def total_ms(self) -> float:

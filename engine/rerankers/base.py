@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.records import BoolArray, Document, FloatArray, IntArray, RerankerInfo
+from engine.records import BoolArray, Document, FloatArray, IntArray, RerankerInfo, StagePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class RerankBatch:
     """Scores of documents ``start … start + len(scores)`` of the request; NaN where unanswered.
 
     ``token_similarity`` is the part of the score that provider ``term`` reports, so that its weights stay live.
+    ``parts`` say where the batch's time went, in milliseconds of ``perf_counter``.
     """
 
     start: int
@@ -33,6 +34,7 @@ class RerankBatch:
     tokens: IntArray | None = None
     truncated: BoolArray | None = None
     token_similarity: FloatArray | None = None
+    parts: tuple[StagePart, ...] = ()
 
     @classmethod
     def of(cls, start: int, scores: list[float]) -> RerankBatch:

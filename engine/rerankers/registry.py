@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from engine.errors import SettingsError
+from engine.remote.pool import ClientPool
 from engine.rerankers.base import Reranker
 from engine.rerankers.term import TermReranker
 from engine.settings.schema import RerankSettings
@@ -15,11 +17,14 @@ from engine.settings.schema import RerankSettings
 
 @dataclass(frozen=True, slots=True)
 class RerankContext:
-    """What a reranker may need beside its settings: where to compute, the index's analysers, the query's synonyms."""
+    """What a reranker may need beside its settings: where to compute, the index's analysers, the query's synonyms, the
+    services it may ask and the end of the stage's budget (loop time)."""
 
     executor: Executor
     field_analyzers: Mapping[str, str] = field(default_factory=dict)
     synonyms: tuple[str, ...] = ()
+    remote: ClientPool | None = None
+    deadline: float = math.inf
 
 
 Factory = Callable[[RerankSettings, RerankContext], Reranker]

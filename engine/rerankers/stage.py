@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.executor import run_in
 from engine.ingest.template import Template
-from engine.records import Document
+from engine.records import Document, StagePart
 from engine.rerankers.base import RerankDocument, Reranker
 from engine.rerankers.ledger import TERM, UNSCORED, Scored
 from engine.rerankers.registry import RerankContext
@@ -23,13 +23,15 @@ from engine.settings.schema import RerankSettings
 
 @dataclass(frozen=True, slots=True)
 class RerankStage:
-    """One asking: these documents, in fused order, of this reranker."""
+    """One asking: these documents, in fused order, of this reranker. ``parts`` gathers what each batch says of its
+    time."""
 
     settings: RerankSettings
     query: str
     reranker: Reranker
     context: RerankContext
     cache: ScoreCache | None
+    parts: list[tuple[StagePart, ...]] = field(default_factory=list)
 
     async def run(
         self, documents: Sequence[Document], cosines: Sequence[float], known: dict[str, Scored]
@@ -59,6 +61,8 @@ class RerankStage:
         if not to_ask:
             return
         async for batch in self.reranker.rerank(self.query, to_ask):
+            if batch.parts:
+                self.parts.append(batch.parts)
             for offset, raw in enumerate(batch.scores.tolist()):
                 index = asked[batch.start + offset]
                 item, cut = items[index]
@@ -126,5 +130,3 @@ class RerankStage:
             self.query,
             item.text,
         )
-
-

@@ -23,6 +23,9 @@ from engine.settings.schema import ProviderSettings
 GENERIC = "openai-compatible"
 """The row that a provider of the user's own starts from."""
 
+BARE = "bare"
+"""``auth_scheme`` of a provider that takes the key without a word before it."""
+
 _UNSET: tuple[Any, ...] = ("", 0, -1, [], {})
 _MERGED = ("headers", "extra", "options")
 
@@ -40,8 +43,9 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     extra            request fields that are always sent
     headers          header fields that are always sent
     instruction, max_tokens  the request field that takes ``rerank.instruction``, ``rerank.max_tokens``; '': none does
-    auth_header, auth_scheme  ``Authorization: Bearer KEY``; ``bare`` sends the key alone, ``sigv4`` signs with it
-    keys             variables that may hold the key, tried in order (or the user's own reference, ``file:PATH``)
+    auth_header, auth_scheme  ``Authorization: Bearer KEY``; '' sends the key alone, ``sigv4`` signs with it
+    keys             variables that may hold the key, tried in order (or the user's own reference, ``file:PATH``);
+                     ``ONE:OTHER`` joins two with a colon, and a third where it is set
     needs_key        whether it answers nobody without one
     max_documents, max_chars, max_query_chars, max_bytes  hard caps of one request (chars of one document); 0: none
     batch            documents of one request as we ask, where nothing smaller is a cap
@@ -120,8 +124,8 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return next((path for pattern, path in self.paths.items() if _matches(pattern, model)), self.path)
 
     def base_of(self, key: str) -> str:
-        """The provider's own address for the holder of this key."""
-        return next((base for start, base in self.key_bases.items() if key.startswith(start)), self.base)
+        """The address for the holder of this key, '' where it is the usual one."""
+        return next((base for start, base in self.key_bases.items() if key.startswith(start)), "")
 
 
 def _matches(pattern: str, model: str) -> bool:
@@ -169,6 +173,8 @@ def _overlaid(name: str, changes: ProviderSettings) -> Provider:
             new |= {"kind": ScoreKind(value), "kinds": {}}
         elif key == "api_key":
             new |= {"keys": (value,), "needs_key": True}
+        elif key == "auth_scheme" and value == BARE:
+            new["auth_scheme"] = ""
         elif key not in ("like", "retries"):
             new[key] = tuple(value) if isinstance(value, list) else value
     return msgspec.structs.replace(row, **new)

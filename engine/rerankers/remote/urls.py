@@ -21,14 +21,14 @@ _VERSION = re.compile(r"v\d+([a-z]+\d*)?$")
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
-def endpoint(provider: Provider, base_url: str, model: str, key: str = "") -> str:
-    """The address of a rerank request; ``base_url`` '' is the provider's own, which may depend on the key.
+def endpoint(provider: Provider, base_url: str, model: str, options: Mapping[str, str] | None = None) -> str:
+    """The address of a rerank request; ``base_url`` '' is the provider's own.
 
     Raises ``SettingsError`` for an address without scheme or host, or where the row needs an option that is not given.
     """
     slug = model.rpartition("/")[2].replace(".", "_")
-    values = {**provider.options, "model": quote(model, safe="/:@"), "slug": slug}
-    base = base_url or _filled(provider.base_of(key), values, provider)
+    values = {**provider.options, **(options or {}), "model": quote(model, safe="/:@"), "slug": slug}
+    base = base_url or _filled(provider.base, values, provider)
     if not base:
         raise SettingsError(
             f"rerank.base_url is empty, and {provider.label} has no address of its own",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from engine.logs import logger
-from engine.records import CandidatePool, Outcome, RanOn, StagePart, Status
-from engine.rerankers.ledger import TERM, UNSCORED
+from engine.records import CandidatePool, Outcome, RanOn, RerankerInfo, StagePart, Status
+from engine.rerankers.base import Reranker
+from engine.rerankers.ledger import BEYOND, TERM, UNSCORED
 from engine.rerankers.stage import RerankStage
 from engine.settings.schema import DenseLeg, RerankSettings, Settings
 from engine.stages import StageRecorder, failure
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from engine.search import Search
 
 log = logger(__name__)
+
+LIMIT = "limit"
+"""The reason of an outcome where the reranker scores no more documents of one query than it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +70,32 @@ class Asking:
 
     async def _score(self, todo: list[str], deadline: float) -> None:
         search, resources = self.search, self.search.resources
+        context = resources.rerank_context(search.analysis, self.settings, deadline)
+        reranker = resources.reranker(self.rerank, context)
+        before = search.ledger.info(self.rerank)
+        self._keep_info(reranker, before)
+        todo = self.ids if reranker.info.listwise else todo
         documents = await search.fetch(todo)
         cosines = await self._cosines(todo)
-        context = resources.rerank_context(search.analysis, deadline)
-        reranker = resources.reranker(self.rerank, context)
-        search.ledger.keep_info(self.rerank, reranker.info)
         stage = RerankStage(self.rerank, search.query.positive, reranker, context, resources.cache, self.parts)
         known = search.ledger.known(self.rerank)
-        async with aclosing(stage.run([documents[i] for i in todo], cosines, known)) as answers:
-            async for _ in answers:
-                done, total = self._progress()
-                self.recorder.emit(RerankProgress(done, total, search.rank(self.settings)))
-        search.ledger.keep_info(self.rerank, reranker.info)
+        answered = {} if reranker.info.listwise else known
+        try:
+            async with aclosing(stage.run([documents[i] for i in todo], cosines, answered)) as answers:
+                async for _ in answers:
+                    if answered is not known and any(not math.isnan(answer.raw) for answer in answered.values()):
+                        known.clear()  # scores of another list do not compare with these
+                        known.update(answered)
+                    done, total = self._progress()
+                    self.recorder.emit(RerankProgress(done, total, search.rank(self.settings)))
+        finally:
+            self._keep_info(reranker, before)
+
+    def _keep_info(self, reranker: Reranker, before: RerankerInfo | None) -> None:
+        """What answers, its usage added to what earlier askings for the same query took."""
+        used = Counter(before.usage if before else {})
+        used.update(reranker.info.usage)
+        self.search.ledger.keep_info(self.rerank, replace(reranker.info, usage=dict(used)))
 
     async def _cosines(self, ids: list[str]) -> list[float]:
         """What the first dense leg gives these documents: ``term`` needs it, even where the leg's weight is 0."""
@@ -116,5 +135,14 @@ class Asking:
         if (status is Status.OK and (done < total or self.instead_of)) or (status is Status.FAILED and done):
             status = Status.PARTIAL
         if status is Status.PARTIAL and not reason:
-            reason, text = "unanswered", f"{total - done} without an answer"
+            reason, text = self._shortfall(total - done)
         return Outcome(status, done, total, reason, text)
+
+    def _shortfall(self, missing: int) -> tuple[str, str]:
+        """Why documents have no score though nothing failed: reason and text."""
+        known = self.search.ledger.known(self.rerank)
+        beyond = sum(known.get(i) is BEYOND for i in self.ids)
+        info = self.search.ledger.info(self.rerank)
+        if beyond == missing and info is not None:
+            return LIMIT, f"provider limit: {info.model or info.provider} scores at most {info.limit} together"
+        return "unanswered", f"{missing} without an answer"

@@ -199,7 +199,14 @@ class RerankScores:
 
 @dataclass(frozen=True, slots=True)
 class RerankerInfo:
-    """The reranker that ran, as resolved."""
+    """The reranker that ran, as resolved.
+
+    usage     what the asking took, by unit: requests, attempts, tokens, searches, usd
+    url       where it was asked, as it may be shown
+    scope     what a score depends on beside the settings, for the cache
+    listwise  a score depends on the other documents that were asked with it: all are asked together, or none
+    limit     most documents of a query that it scores; 0: any number
+    """
 
     provider: str
     model: str = ""
@@ -209,6 +216,11 @@ class RerankerInfo:
     kind: ScoreKind = ScoreKind.UNKNOWN
     usage: Mapping[str, float] = field(default_factory=dict)
     ran_on: RanOn = RanOn.THREAD
+    url: str = ""
+    scope: str = ""
+    listwise: bool = False
+    limit: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

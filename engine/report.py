@@ -160,6 +160,7 @@ def _reranker(trace: Trace) -> dict[str, Any]:
         "device": info.device,
         "dtype": info.dtype,
         "score_kind": str(info.kind),
+        "url": mask(info.url),
         "usage": dict(info.usage),
     }
 

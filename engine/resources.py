@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from engine.embedders import registry as embedders
 from engine.embedders.base import Embedder
@@ -27,13 +28,14 @@ _VECTORS = 256
 @dataclass(slots=True)
 class Resources:
     """``factories`` are the rerankers by provider, ``cache`` their scores on disk (None: not used), ``remote`` the
-    services that may be asked (None: none)."""
+    services that may be asked (None: none). ``base_dir`` is what relative paths of the settings are relative to."""
 
     store: Store
     executor: ThreadPoolExecutor
     cache: ScoreCache | None = None
     factories: Mapping[str, rerankers.Factory] = field(default_factory=lambda: rerankers.RERANKERS)
     remote: ClientPool | None = None
+    base_dir: Path | None = None
     _embedders: dict[str, Embedder] = field(default_factory=dict)
     _vectors: OrderedDict[tuple[str, str], Vector | None] = field(default_factory=OrderedDict)
 
@@ -62,10 +64,13 @@ class Resources:
                 with suppress(RankscopeError):  # the query itself will say so
                     await self.embed_query(leg.embedder, "warm")
 
-    def rerank_context(self, analysis: Analysis, deadline: float) -> RerankContext:
+    def rerank_context(self, analysis: Analysis, settings: Settings, deadline: float) -> RerankContext:
         """What rerankers need for one asking; ``deadline`` is the loop time at which the stage's budget ends."""
         synonyms = tuple(dict.fromkeys(term.text for term in analysis.terms if term.source))
-        return RerankContext(self.executor, self.store.info.analyzers, synonyms, self.remote, deadline)
+        analyzers = self.store.info.analyzers
+        return RerankContext(
+            self.executor, analyzers, synonyms, self.remote, deadline, settings.providers, self.base_dir
+        )
 
     def reranker(self, settings: RerankSettings, context: RerankContext) -> Reranker:
         return rerankers.make(settings, context, self.factories)

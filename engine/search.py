@@ -13,7 +13,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
 from engine.analysis.query import Query
-from engine.asking import Asking
+from engine.asking import LIMIT, Asking
 from engine.ranking import Weighting, rank
 from engine.records import Analysis, CandidatePool, Document, Outcome, QueryTerm, RanOn, StageReport, Status
 from engine.rerankers.ledger import TERM, RerankLedger, fallback_settings
@@ -85,6 +85,7 @@ class Search:
         effective = self.ledger.effective(settings)
         scores = self.ledger.scores(effective, pool, self.retrieval.rows(settings))
         ranking = rank(pool, scores, Weighting.of(effective))
+        reranker = self.ledger.info(effective.rerank)
         self.trace = Trace(
             query=self.query,
             settings=settings,
@@ -94,9 +95,9 @@ class Search:
             analysis=self.analysis,
             stages=tuple(self._stages.values()),
             totals={name: hits.total for name, hits in self.retrieval.hits.items()},
-            reranker=self.ledger.info(effective.rerank),
+            reranker=reranker,
             documents=self._documents,
-            warnings=ranking.warnings,
+            warnings=(*ranking.warnings, *(reranker.warnings if reranker else ())),
         )
         return self.trace
 
@@ -297,7 +298,7 @@ class Search:
             self.ledger.retry(settings.rerank)
             asking = Asking(self, settings, settings.rerank, pool, ids, recorder)
             outcome = await asking.run()
-            broken = outcome.status in (Status.FAILED, Status.PARTIAL)
+            broken = outcome.status in (Status.FAILED, Status.PARTIAL) and outcome.reason != LIMIT
             if broken and settings.rerank.fallback == TERM and settings.rerank.provider != TERM:
                 self.ledger.stand_in(settings.rerank)
                 await replace(asking, rerank=fallback_settings(settings.rerank), instead_of=outcome).run()

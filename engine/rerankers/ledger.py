@@ -32,6 +32,9 @@ class Scored:
 
 
 UNSCORED = Scored(math.nan)
+"""A blank document: never sent."""
+BEYOND = Scored(math.nan)
+"""A document beyond what the reranker scores of one query (``RerankerInfo.limit``): never sent either."""
 
 
 _KEY = ("provider", "model", "base_url", "dtype", "device", "instruction", "text", "max_chars", "max_tokens")

@@ -7,24 +7,29 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 
 from engine.errors import SettingsError
 from engine.remote.pool import ClientPool
 from engine.rerankers.base import Reranker
 from engine.rerankers.term import TermReranker
-from engine.settings.schema import RerankSettings
+from engine.settings.schema import ProviderSettings, RerankSettings
 
 
 @dataclass(frozen=True, slots=True)
 class RerankContext:
     """What a reranker may need beside its settings: where to compute, the index's analysers, the query's synonyms, the
-    services it may ask and the end of the stage's budget (loop time)."""
+    services it may ask and the end of the stage's budget (loop time), the user's own providers, and where keys in files
+    and variables are (``environ`` None: the process's own)."""
 
     executor: Executor
     field_analyzers: Mapping[str, str] = field(default_factory=dict)
     synonyms: tuple[str, ...] = ()
     remote: ClientPool | None = None
     deadline: float = math.inf
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    base_dir: Path | None = None
+    environ: Mapping[str, str] | None = None
 
 
 Factory = Callable[[RerankSettings, RerankContext], Reranker]
@@ -37,13 +42,21 @@ RERANKERS: dict[str, Factory] = {
 
 
 def make(settings: RerankSettings, context: RerankContext, registry: Mapping[str, Factory] = RERANKERS) -> Reranker:
-    """The reranker that the settings name."""
+    """The reranker that the settings name: of the registry, else a provider of the table or of the user's own."""
     factory = registry.get(settings.provider)
-    if factory is None:
-        near = get_close_matches(settings.provider, registry, 1)
-        raise SettingsError(
-            f"rerank.provider: there is no reranker {settings.provider!r}",
-            path="rerank.provider",
-            hint=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(registry)}",
-        )
-    return factory(settings, context)
+    if factory is not None:
+        return factory(settings, context)
+    from engine.rerankers.remote.providers import provider, providers
+
+    row = provider(settings.provider, context.providers)
+    if row is not None and context.remote is not None:
+        from engine.rerankers.remote.reranker import RemoteReranker
+
+        return RemoteReranker(settings, row, context, context.remote)
+    known = [*registry, *providers(context.providers)]
+    near = get_close_matches(settings.provider, known, 1)
+    raise SettingsError(
+        f"rerank.provider: there is no reranker {settings.provider!r}",
+        path="rerank.provider",
+        hint=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}",
+    )

@@ -14,7 +14,7 @@ from engine.executor import run_in
 from engine.ingest.template import Template
 from engine.records import Document, StagePart
 from engine.rerankers.base import RerankDocument, Reranker
-from engine.rerankers.ledger import TERM, UNSCORED, Scored
+from engine.rerankers.ledger import BEYOND, TERM, UNSCORED, Scored
 from engine.rerankers.registry import RerankContext
 from engine.rerankers.score_cache import CachedScore, ScoreCache, score_key
 from engine.rerankers.term import TermScorer
@@ -48,6 +48,9 @@ class RerankStage:
                 items.append((RerankDocument(document, text, cosine), cut))
             else:
                 known[document.id] = UNSCORED
+        if limit := self.reranker.info.limit:
+            known.update((item.document.id, BEYOND) for item, _ in items[limit:])
+            items = items[:limit]
         similarity = await self._token_similarity([item for item, _ in items])
         cached = await self._cached([item for item, _ in items])
         answers: list[Scored | None] = [
@@ -122,6 +125,7 @@ class RerankStage:
         return score_key(
             info.provider,
             settings.base_url,
+            info.scope,
             info.model,
             info.revision,
             info.dtype,

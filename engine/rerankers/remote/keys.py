@@ -1,0 +1,65 @@
+"""The key that a request carries: the settings', else the first of the provider's own variables that is set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.errors import SettingsError
+from engine.rerankers.remote.providers import Provider
+from engine.secrets import Secret, is_reference, register_secret, resolve
+
+
+def key_of(
+    provider: Provider,
+    reference: str = "",
+    *,
+    base_dir: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    setting: str = "rerank.api_key",
+) -> Secret | None:
+    """The key, None where there is none and none is needed. ``reference`` is what the settings say.
+
+    Reads files and keyrings: call it in a thread. Raises ``SettingsError`` where a needed key is nowhere.
+    """
+    if reference:
+        return resolve(reference, base_dir=base_dir, environ=environ)
+    variables = os.environ if environ is None else environ
+    for place in provider.keys:
+        if is_reference(place):
+            return resolve(place, base_dir=base_dir, environ=environ)
+        if value := _value(place, variables):
+            return Secret(value, f"env:{place}")
+    if not provider.needs_key:
+        return None
+    name = provider.keys[0].split(":") if provider.keys else ["NAME"]
+    raise SettingsError(
+        f"{provider.label} needs a key: {' and '.join(name[:2])} not set",
+        path=setting,
+        hint=f'export {"=… ".join(name[:2])}=…, or {setting} = "file:PATH"',
+    )
+
+
+def key_source(provider: Provider, reference: str = "", environ: Mapping[str, str] | None = None) -> str:
+    """Where the key would come from, without looking at it: ``env:NAME``, ``file:PATH``; '' where there is none."""
+    if reference:
+        return reference if is_reference(reference) else "settings"
+    variables = os.environ if environ is None else environ
+    for place in provider.keys:
+        if is_reference(place):
+            return place
+        if _value(place, variables):
+            return f"env:{place}"
+    return ""
+
+
+def _value(place: str, variables: Mapping[str, str]) -> str:
+    """What the variable holds, or several joined by colons: two are needed, a third may be missing."""
+    names = place.split(":")
+    values = [variables.get(name, "").strip() for name in names]
+    if not all(values[:2]):
+        return ""
+    for value in values[1:]:
+        register_secret(value)
+    return ":".join(filter(None, values))

@@ -26,7 +26,7 @@ from engine.rerankers.remote.batches import Plan, batch_size, plan, total_limit
 from engine.rerankers.remote.dialects import DIALECTS
 from engine.rerankers.remote.dialects.base import converse
 from engine.rerankers.remote.dialects.call import ParsedScores, RerankCall
-from engine.rerankers.remote.keys import key_of
+from engine.rerankers.remote.keys import Places, key_of, with_headers
 from engine.rerankers.remote.prices import cost_of
 from engine.rerankers.remote.providers import Provider
 from engine.rerankers.remote.urls import endpoint
@@ -78,11 +78,11 @@ class RemoteReranker:
 
     async def rerank(self, query: str, documents: list[RerankDocument]) -> AsyncIterator[RerankBatch]:
         """The scores, request by request as they are answered."""
-        key = await run_in(self._context.executor, self._key)
+        provider, key = await run_in(self._context.executor, self._opened)
         self._pool.rule.check(self._provider.label, self._url)
         asked = plan(self._provider, self._model, query, [d.text for d in documents], self._settings.max_tokens)
         tasks = [
-            asyncio.create_task(self._ask(asked, number, key), name=f"rerank {number}")
+            asyncio.create_task(self._ask(asked, number, provider, key), name=f"rerank {number}")
             for number in range(len(asked.batches))
         ]
         try:
@@ -95,10 +95,10 @@ class RemoteReranker:
         if asked.asked < len(documents):
             yield RerankBatch(asked.asked, np.full(len(documents) - asked.asked, np.nan))
 
-    async def _ask(self, asked: Plan, number: int, key: Secret | None) -> Answer:
+    async def _ask(self, asked: Plan, number: int, provider: Provider, key: Secret | None) -> Answer:
         """One request and what must follow it, entered into the account."""
         start, stop = asked.batches[number]
-        settings, provider = self._settings, self._provider
+        settings = self._settings
         call = RerankCall(
             provider,
             asked.query,
@@ -135,17 +135,18 @@ class RemoteReranker:
             self._usage["attempts"] += answer.attempts - 1
         self._named = self._named or answer.parsed.model
         self._warnings |= dict.fromkeys(answer.parsed.warnings)
-        server = {part.name: part.end_ms - part.start_ms for part in answer.parsed.parts}
         return RerankBatch(
             start,
             answer.parsed.scores,
             truncated=np.array(asked.cut[start:stop], dtype=np.bool_),
-            parts=parts(answer.last.timing, server),
+            parts=parts(answer.last.timing, answer.parsed.server_ms),
         )
 
-    def _key(self) -> Secret | None:
-        context = self._context
-        return key_of(self._provider, self._settings.api_key, base_dir=context.base_dir, environ=context.environ)
+    def _opened(self) -> tuple[Provider, Secret | None]:
+        """The row with its secret headers, and the key."""
+        places: Places = {"base_dir": self._context.base_dir, "environ": self._context.environ}
+        key = key_of(self._provider, self._settings.api_key, **places)
+        return with_headers(self._provider, **places), key
 
 
 async def in_order_of_answers(tasks: list[asyncio.Task[Answer]]) -> AsyncIterator[int]:
@@ -173,5 +174,3 @@ def scope(provider: Provider, url: str) -> str:
     """What a score depends on beside the settings of ``rerank``: the address, and the fields that are always sent."""
     extra: Mapping[str, object] = provider.extra
     return msgspec.json.encode([provider.dialect, shown_url(url), extra], order="sorted").decode()
-
-

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.records import FloatArray, IntArray, ScoreKind, StagePart
+from engine.records import FloatArray, IntArray, ScoreKind
 from engine.remote.wire import WireRequest
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ class RerankCall:
     """One request's worth of reranking: at least one document, none of them blank, within the provider's caps.
 
     instruction, max_tokens  sent only where the provider's row names a request field for them; '' and 0: not at all
-    options                  the user's values for the address (region, project), over the row's own
     base_url                 '' is the provider's own
     at                       when it is sent; a signature holds for some minutes around it
     """
@@ -33,14 +32,13 @@ class RerankCall:
     model: str = ""
     instruction: str = ""
     max_tokens: int = 0
-    options: Mapping[str, str] = field(default_factory=dict)
     base_url: str = ""
     key: Secret | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def option(self, name: str) -> str:
-        """The user's value, else the row's, else ''."""
-        return self.options.get(name) or self.provider.options.get(name, "")
+        """The provider's option (region, project), '' where it has none."""
+        return self.provider.options.get(name, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class ParsedScores:
                than they report
     kind       what the scores are
     usage      amount by unit (``tokens``, ``searches``, ``words``, ``usd``), only what the service reports
-    parts      where the service says the time went, in ms from the sending of the request; the rest is ``network``
+    server_ms  where the service says the time went on its side, in the order in which it went
     model      as the service names it, '' where it does not
     warnings   sentences for the user
     """
@@ -61,7 +59,7 @@ class ParsedScores:
     positions: IntArray
     kind: ScoreKind
     usage: Mapping[str, float] = field(default_factory=dict)
-    parts: tuple[StagePart, ...] = ()
+    server_ms: Mapping[str, float] = field(default_factory=dict)
     model: str = ""
     warnings: tuple[str, ...] = ()
 

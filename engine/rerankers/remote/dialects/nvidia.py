@@ -1,0 +1,50 @@
+"""NVIDIA's retrieval services, hosted and NIM: ``passages[].text`` in, ``rankings[].{index, logit}`` out.
+
+The hosted ones may answer 202 with a request's id, which is then polled. No number of results is documented, so none is
+sent. Source: docs.nvidia.com/nim/nemo-retriever/text-reranking.
+"""
+
+from __future__ import annotations
+
+import re
+
+from engine.remote.wire import WireRequest, WireResponse
+from engine.rerankers.remote.dialects import answers
+from engine.rerankers.remote.dialects.auth import authorized
+from engine.rerankers.remote.dialects.call import FollowUp, ParsedScores, RerankCall
+from engine.rerankers.remote.dialects.shaped import Shape, Shaped
+
+STATUS_URL = "https://api.nvcf.nvidia.com/v2/nvcf/pexec/status"
+"""Where an accepted request is polled; the option ``status_url`` replaces it."""
+PAUSE_S = 0.5
+_REQUEST_ID = re.compile(r"[\w-]{1,100}", re.ASCII)
+
+
+class Nvidia(Shaped):
+    """Shaped, and polled while the answer is 202."""
+
+    def parse(self, response: WireResponse, call: RerankCall) -> ParsedScores:
+        if response.status == 202:
+            return ParsedScores.none(len(call.documents), self.kind(call))
+        return super().parse(response, call)
+
+    def follow(self, response: WireResponse, call: RerankCall) -> FollowUp | None:
+        if response.status != 202:
+            return None
+        request_id = response.headers.get("nvcf-reqid", "")
+        if not _REQUEST_ID.fullmatch(request_id):
+            raise answers.refused(call, "202 without the id to ask for the answer with", status=202)
+        url = f"{call.option('status_url') or STATUS_URL}/{request_id}"
+        headers = {"Accept": "application/json", **self.headers(call)}
+        return FollowUp(authorized(WireRequest("GET", url, headers), call), PAUSE_S)
+
+
+NVIDIA = Nvidia(
+    Shape(
+        query="query.text",
+        documents="passages",
+        text="text",
+        results="rankings",
+        score="logit",
+    )
+)

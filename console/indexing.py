@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.locations import locations
 from console.opening import Wanted, load_settings
 from console.output import note
 from console.progress import Bar
 from engine.embedders import registry as embedders
-from engine.embedders.base import Embedder
+from engine.embedders.base import EmbedContext, Embedder
 from engine.errors import UsageError
 from engine.executor import make_executor
 from engine.indexing import IndexProgress, IndexReport, build_index, index_spec
 from engine.ingest.base import Problem, ProblemKind, Source, SourceOptions
 from engine.ingest.registry import open_source
+from engine.remote.ledger import Ledger
+from engine.remote.offline import OfflineRule
+from engine.remote.pool import ClientPool
 from engine.settings.load import Loaded
 from engine.settings.paths import quote
 from engine.settings.schema import DenseLeg
-from engine.stores.embedded.schema import MANIFEST, read_manifest
+from engine.stores.embedded.schema import MANIFEST, IndexSpec, read_manifest
 from engine.stores.embedded.writer import IndexWriter
 
 NO_EMBEDDER = "none"
@@ -81,24 +85,18 @@ def index_source(spec: str | None, wish: IndexWish, wanted: Wanted) -> None:
 def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: IndexWish) -> IndexReport:
     """Index the source, with a bar while it runs and a summary at the end. ``source_words`` is how a rebuild command
     names the source."""
-    executor = make_executor()
     counts: Counter[ProblemKind] = Counter()
-    try:
-        embedder = _embedder(loaded, wish, executor_make=lambda name: embedders.make(name, executor))
-        if wish.update:
-            index = read_manifest(into).spec
-            embedder = embedders.make(index.embedding.name, executor) if index.embedding else None
-        else:
-            index = index_spec(loaded.settings, source.schema, loaded.explicit, embedder, source_words)
-        with Bar() as bar, stopped_at_once():
+    with Bar() as bar, stopped_at_once():
 
-            def problem(found: Problem) -> None:
-                counts[found.kind] += 1
-                if found.kind is not ProblemKind.SKIPPED or counts[found.kind] <= _TOLD:
-                    bar.note(f"{found.kind}: {found}")
+        def problem(found: Problem) -> None:
+            counts[found.kind] += 1
+            if found.kind is not ProblemKind.SKIPPED or counts[found.kind] <= _TOLD:
+                bar.note(f"{found.kind}: {found}")
 
-            report = asyncio.run(
-                build_index(
+        async def run() -> IndexReport:
+            async with embedding(loaded) as context:
+                index, embedder = await _plan(source, into, loaded, source_words, wish, context)
+                return await build_index(
                     source,
                     into,
                     index,
@@ -107,11 +105,37 @@ def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: I
                     on_progress=lambda at: _show(bar, at),
                     on_problem=problem,
                 )
-            )
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+
+        report = asyncio.run(run())
     note(summary(report))
     return report
+
+
+@asynccontextmanager
+async def embedding(loaded: Loaded) -> AsyncIterator[EmbedContext]:
+    """What embedders need to build an index by these settings, closed in the end."""
+    executor, settings = make_executor(), loaded.settings
+    rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
+    remote = ClientPool(executor, rule, Ledger(locations().calls_file, executor))
+    try:
+        yield EmbedContext(executor, remote, settings.providers, loaded.base_dir)
+    finally:
+        await remote.close()
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def _plan(
+    source: Source, into: Path, loaded: Loaded, source_words: str, wish: IndexWish, context: EmbedContext
+) -> tuple[IndexSpec, Embedder | None]:
+    """How the index is built, and by which embedder; a service is asked for its dimension."""
+    if wish.update:
+        index = read_manifest(into).spec
+        return index, embedders.make(index.embedding.name, context) if index.embedding else None
+    leg = next((leg for leg in loaded.settings.legs.values() if isinstance(leg, DenseLeg)), None)
+    embedder = None if leg is None or wish.embedder == NO_EMBEDDER else embedders.make(leg.embedder, context)
+    if embedder is not None and not embedder.info.dimension:
+        await embedder.embed_documents(["how many dimensions?"])
+    return index_spec(loaded.settings, source.schema, loaded.explicit, embedder, source_words), embedder
 
 
 def summary(report: IndexReport) -> str:
@@ -124,11 +148,6 @@ def summary(report: IndexReport) -> str:
 
 def _show(bar: Bar, progress: IndexProgress) -> None:
     bar.at(_PHASES.get(progress.phase, progress.phase), progress.done, progress.total)
-
-
-def _embedder(loaded: Loaded, wish: IndexWish, executor_make: Callable[[str], Embedder]) -> Embedder | None:
-    leg = next((leg for leg in loaded.settings.legs.values() if isinstance(leg, DenseLeg)), None)
-    return None if leg is None or wish.embedder == NO_EMBEDDER else executor_make(leg.embedder)
 
 
 def _check(spec: str | None, wish: IndexWish) -> None:

@@ -22,7 +22,7 @@ class Locations:
     """The user's four folders; none of them need exist.
 
     config  settings.toml, keymap.toml, themes/
-    data    indexes/, judgments/, history
+    data    indexes/, judgments/, history, the account of calls to services
     cache   rerank scores and query embeddings; may be deleted at any time
     log     the log file
     """

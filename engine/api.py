@@ -49,7 +49,7 @@ def open_pipeline(
     cache = ScoreCache(cache_dir / "rerank-scores.sqlite3") if cache_dir else None
     rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
     remote = ClientPool(executor, rule, Ledger(ledger, executor))
-    return Pipeline(Resources(store, executor, cache, rerankers, remote, base_dir))
+    return Pipeline(Resources(store, executor, cache, rerankers, remote, base_dir, settings.providers))
 
 
 class SyncPipeline:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.embedders import registry as embedders
-from engine.embedders.base import Embedder
-from engine.errors import RankscopeError
+from engine.embedders.base import EmbedContext, Embedder
+from engine.errors import EmbedderError, RankscopeError
 from engine.records import Analysis
 from engine.remote.pool import ClientPool
 from engine.rerankers import registry as rerankers
@@ -19,7 +19,7 @@ from engine.rerankers.base import Reranker
 from engine.rerankers.registry import RerankContext
 from engine.rerankers.score_cache import ScoreCache
 from engine.retrieval import Vector
-from engine.settings.schema import DenseLeg, RerankSettings, Settings
+from engine.settings.schema import DenseLeg, ProviderSettings, RerankSettings, Settings
 from engine.stores.base import Store
 
 _VECTORS = 256
@@ -28,7 +28,8 @@ _VECTORS = 256
 @dataclass(slots=True)
 class Resources:
     """``factories`` are the rerankers by provider, ``cache`` their scores on disk (None: not used), ``remote`` the
-    services that may be asked (None: none). ``base_dir`` is what relative paths of the settings are relative to."""
+    services that may be asked (None: none). ``base_dir`` is what relative paths of the settings are relative to,
+    ``providers`` are the user's own as they were when the pipeline was opened."""
 
     store: Store
     executor: ThreadPoolExecutor
@@ -36,13 +37,15 @@ class Resources:
     factories: Mapping[str, rerankers.Factory] = field(default_factory=lambda: rerankers.RERANKERS)
     remote: ClientPool | None = None
     base_dir: Path | None = None
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     _embedders: dict[str, Embedder] = field(default_factory=dict)
     _vectors: OrderedDict[tuple[str, str], Vector | None] = field(default_factory=OrderedDict)
 
     def embedder(self, name: str, path: str = "legs.dense.embedder") -> Embedder:
         """Made with its first use and kept."""
         if name not in self._embedders:
-            self._embedders[name] = embedders.make(name, self.executor, path=path)
+            context = EmbedContext(self.executor, self.remote, self.providers, self.base_dir)
+            self._embedders[name] = embedders.make(name, context, path=path)
         return self._embedders[name]
 
     async def embed_query(self, name: str, text: str) -> Vector | None:
@@ -52,15 +55,22 @@ class Resources:
             self._vectors.move_to_end(key)
             return self._vectors[key]
         vector = await self.embedder(name).embed_query(text)
+        dimension = self.store.info.dimension
+        if vector is not None and dimension and len(vector) != dimension:
+            raise EmbedderError(
+                f"{name} makes vectors of {len(vector)} dimensions, but the index has {dimension}",
+                hint=f"use the index's embedder ({self.store.info.embedder}), or build the index again",
+            )
         self._vectors[key] = vector
         while len(self._vectors) > _VECTORS:
             self._vectors.popitem(last=False)
         return vector
 
     async def warm(self, settings: Settings) -> None:
-        """Load the embedders of the legs that will run."""
+        """Load the embedders of the legs that will run; a service is not asked before there is a query."""
         for name, leg in settings.legs.items():
-            if isinstance(leg, DenseLeg) and settings.weights.get(name, 0) > 0:
+            runs = settings.weights.get(name, 0) > 0
+            if isinstance(leg, DenseLeg) and runs and not embedders.is_remote(leg.embedder):
                 with suppress(RankscopeError):  # the query itself will say so
                     await self.embed_query(leg.embedder, "warm")
 

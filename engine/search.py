@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from engine.analysis.query import Query
 from engine.asking import LIMIT, Asking
+from engine.embedders.registry import is_remote
 from engine.ranking import Weighting, rank
 from engine.records import Analysis, CandidatePool, Document, Outcome, QueryTerm, RanOn, StageReport, Status
 from engine.rerankers.ledger import TERM, RerankLedger, fallback_settings
@@ -213,7 +214,8 @@ class Search:
                 found.append(True)
                 return True
 
-            await recorder.run("embed", embed, budget_ms=settings.budget.leg_ms)
+            ran_on = RanOn.REMOTE if is_remote(leg.embedder) else RanOn.THREAD
+            await recorder.run("embed", embed, ran_on=ran_on, budget_ms=settings.budget.leg_ms)
             if not found:
                 report = next(r for r in reversed(recorder.reports) if r.name == "embed")
                 start = recorder.started(leg_name)

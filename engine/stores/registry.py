@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from engine.embedders import registry as embedders
+from engine.embedders.base import EmbedContext
 from engine.errors import SettingsError
 from engine.settings.schema import DenseLeg, Settings
 from engine.stores.base import Store
@@ -26,7 +27,8 @@ def _embedded(settings: Settings, base_dir: Path, executor: Executor, explicit: 
             if settings.weights.get(name, 0) > 0:
                 embedder, fixed = None, "analyzer"
                 if isinstance(leg, DenseLeg):
-                    embedder = embedders.make(leg.embedder, executor, path=f"legs.{name}.embedder").info
+                    context = EmbedContext(executor, None, settings.providers)
+                    embedder = embedders.make(leg.embedder, context, path=f"legs.{name}.embedder").info
                     fixed = "text"
                 store.check(name, leg, embedder=embedder, explicit=f"legs.{name}.{fixed}" in explicit)
     except BaseException:

@@ -5,10 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypedDict
+
+import msgspec
 
 from engine.errors import SettingsError
 from engine.rerankers.remote.providers import Provider
 from engine.secrets import Secret, is_reference, register_secret, resolve
+
+
+class Places(TypedDict):
+    """Where keys are: the folder that relative files belong to, and the variables (None: the process's own)."""
+
+    base_dir: Path | None
+    environ: Mapping[str, str] | None
 
 
 def key_of(
@@ -39,6 +49,18 @@ def key_of(
         path=setting,
         hint=f'export {"=… ".join(name[:2])}=…, or {setting} = "file:PATH"',
     )
+
+
+def with_headers(
+    provider: Provider, *, base_dir: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Provider:
+    """The row with the header values in place that its references name. Reads files and keyrings."""
+    found = {
+        name: resolve(value, base_dir=base_dir, environ=environ).reveal()
+        for name, value in provider.headers.items()
+        if is_reference(value)
+    }
+    return msgspec.structs.replace(provider, headers={**provider.headers, **found}) if found else provider
 
 
 def key_source(provider: Provider, reference: str = "", environ: Mapping[str, str] | None = None) -> str:

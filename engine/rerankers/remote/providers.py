@@ -6,7 +6,7 @@ What is not certain in a provider's documentation (limits above all) is a defaul
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
@@ -151,15 +151,20 @@ def provider(name: str, own: Mapping[str, ProviderSettings]) -> Provider | None:
 
 
 def _overlaid(name: str, changes: ProviderSettings) -> Provider:
-    """A row under another name, with everything that the settings change about it."""
+    """The row that the settings name, with everything that they change about it."""
     start = changes.like or (name if name in table() else GENERIC)
     row = table().get(start)
     if row is None:
         path, near = f"providers.{name}.like", get_close_matches(start, table(), 1)
         hint = f"did you mean {near[0]!r}?" if near else "`rankscope providers` lists them"
         raise SettingsError(f"{path}: there is no provider {start!r}", path=path, hint=hint)
-    given = {key: value for key in changes.__struct_fields__ if (value := getattr(changes, key)) not in _UNSET}
-    new: dict[str, Any] = {"name": name, "label": name if name not in table() else row.label}
+    return overlaid(name, changes, row, frozenset(changes.__struct_fields__))
+
+
+def overlaid(name: str, changes: ProviderSettings, row: Provider, keys: Collection[str]) -> Provider:
+    """A row under another name, with those of the keys changed that the settings set."""
+    given = {key: value for key in keys if (value := getattr(changes, key)) not in _UNSET}
+    new: dict[str, Any] = {"name": name, "label": row.label if name == row.name else name}
     if changes.retries >= 0:
         new["retries"] = changes.retries
     for key, value in given.items():

@@ -72,7 +72,8 @@ def _check_dense(index: EmbeddedIndex, name: str, leg: DenseLeg, embedder: Embed
     if embedder is None:
         return
     made = (built.name, built.revision, built.dimension, built.similarity)
-    asked = (embedder.name, embedder.revision, embedder.dimension, embedder.similarity.value)
+    dimension = embedder.dimension or built.dimension  # a service's is checked with its first answer
+    asked = (embedder.name, embedder.revision, dimension, embedder.similarity.value)
     if made != asked:
         raise IndexMismatchError(
             f"legs.{name}.embedder is {_describe(*asked)}, but the vectors of {index.path} are by {_describe(*made)}.",

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from engine.embedders.base import EmbedContext
 from engine.embedders.registry import make
 from engine.embedders.static import StaticEmbedder
 from engine.errors import SettingsError
@@ -66,5 +67,5 @@ async def test_a_blank_text_has_no_vector(embedder: StaticEmbedder) -> None:
 
 def test_an_unknown_embedder_names_the_known_ones() -> None:
     with pytest.raises(SettingsError, match=r"legs\.dense\.embedder.*'statik'") as caught:
-        make("statik", make_executor())
+        make("statik", EmbedContext(make_executor()))
     assert "static" in caught.value.hint

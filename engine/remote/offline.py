@@ -58,8 +58,7 @@ class OfflineRule:
 
     def check(self, provider: str, url: str) -> None:
         """Raises ``RemoteError`` (kind ``offline``) for what may not be asked."""
-        place = self.place(url)
-        if self.offline and place is not Place.MACHINE:
+        if self.offline and (place := self.place(url)) is not Place.MACHINE:
             host = urlsplit(url).hostname or ""
             raise RemoteError(
                 f"offline: {provider} is on {place} ({host}), and nothing may leave this machine",

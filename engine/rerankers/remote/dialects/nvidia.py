@@ -7,12 +7,14 @@ sent. Source: docs.nvidia.com/nim/nemo-retriever/text-reranking.
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from engine.remote.wire import WireRequest, WireResponse
 from engine.rerankers.remote.dialects import answers
 from engine.rerankers.remote.dialects.auth import authorized
 from engine.rerankers.remote.dialects.call import FollowUp, ParsedScores, RerankCall
 from engine.rerankers.remote.dialects.shaped import Shape, Shaped
+from engine.rerankers.remote.urls import endpoint
 
 STATUS_URL = "https://api.nvcf.nvidia.com/v2/nvcf/pexec/status"
 """Where an accepted request is polled; the option ``status_url`` replaces it."""
@@ -34,9 +36,18 @@ class Nvidia(Shaped):
         request_id = response.headers.get("nvcf-reqid", "")
         if not _REQUEST_ID.fullmatch(request_id):
             raise answers.refused(call, "202 without the id to ask for the answer with", status=202)
-        url = f"{call.option('status_url') or STATUS_URL}/{request_id}"
+        url = f"{self._status_url(call)}/{request_id}"
         headers = {"Accept": "application/json", **self.headers(call)}
         return FollowUp(authorized(WireRequest("GET", url, headers), call), PAUSE_S)
+
+    def _status_url(self, call: RerankCall) -> str:
+        """Where to ask, and so to send the key: NVIDIA's own address only for a request that went to NVIDIA."""
+        host = urlsplit(endpoint(call.provider, call.base_url, call.model)).hostname or ""
+        url = call.option("status_url") or (STATUS_URL if host.endswith(".nvidia.com") else "")
+        if not url:
+            hint = f"set providers.{call.provider.name}.options.status_url"
+            raise answers.refused(call, "202, and no address to ask for the answer", hint, status=202)
+        return url
 
 
 NVIDIA = Nvidia(

@@ -1,7 +1,7 @@
 """DeepInfra: ``scores[]`` in the order asked, without an index, so that a list of another length is refused whole.
 
-Source: deepinfra.com, the models' API pages. ``queries`` holds the query once for each document, or once where the row's
-``wire`` says ``repeat = false``.
+Source: deepinfra.com, the models' API pages. ``queries`` holds the query once for each document, or only once where the
+row's ``wire`` says ``repeat = false``.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("rerank", ("r",), "Weights", "switch the reranker", "On or off; its scores are kept.", "[on|off]", _open),
     Action("presets", ("P",), "Weights", "choose a preset", "Weights and fusion of other engines.", when=_open),
     Action("preset", (), "Weights", "apply a preset", "Puts a preset's values in place.", "NAME", _open),
-    Action("landscape", ("l",), "Weights", "show landscapes", "The metric along each weight, or not.", when=_answered),
+    Action("landscape", ("l",), "Weights", "show landscapes", "Of this query, of the set, or none.", when=_answered),
     Action("revert", ("U",), "Weights", "go back to the file", "All knobs as they are saved, as one try.", when=_dirty),
     Action("undo", ("u", "ctrl+z"), "Tries", "undo", "Back to the try before.", when=_can_undo),
     Action("redo", ("ctrl+y", "ctrl+r"), "Tries", "redo", "Forward to the try that was undone.", when=_can_redo),

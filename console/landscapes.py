@@ -19,6 +19,7 @@ from engine.ranking import Weighting
 from engine.rerankers.ledger import TERM
 
 if TYPE_CHECKING:
+    from console.query_set import QuerySet
     from console.session import Session
 
 Pools = Callable[[], Sequence[JudgedPool]]
@@ -27,7 +28,8 @@ Pools = Callable[[], Sequence[JudgedPool]]
 class Source(Protocol):
     """The queries that a landscape is made of."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def key(self, session: Session) -> object:
         """What the pools depend on, to be compared, found within a frame; None where there are none."""
@@ -53,6 +55,38 @@ class ThisQuery:
         return lambda: (judge(session.query, trace.pool, trace.rerank, grades),)
 
 
+class WholeSet:
+    """Every judged query of the set, once all of them are searched."""
+
+    name = "the query set"
+
+    def __init__(self, queries: QuerySet) -> None:
+        self.queries = queries
+        self._known: tuple[object, ...] = ()
+        self._key: object = None
+
+    def key(self, session: Session) -> object:
+        settings = session.settings
+        known = (settings.legs, settings.features, settings.filter, settings.rerank, self.queries.judgments.version)
+        if known != self._known:
+            searched = self.queries.searched(settings)
+            rerank = settings.rerank
+            made_by = (rerank.enabled, rerank.provider, rerank.model, rerank.vector_weight)
+            self._known, self._key = known, searched and (*known[:3], made_by, known[-1])
+        return self._key
+
+    def pools(self, session: Session) -> Pools:
+        """Ranks each search anew: comparing them left it ranked otherwise."""
+        settings, grades = session.settings, self.queries.judgments.of_id
+        searched = self.queries.searched(settings) or []
+
+        def made() -> list[JudgedPool]:
+            traces = [(item.id, search.turn(settings)) for item, search in searched]
+            return [judge(i, trace.pool, trace.rerank, grades(i)) for i, trace in traces]
+
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Charted:
     """A landscape with what it was made of."""
@@ -71,11 +105,10 @@ class Order:
     source: str
     metric: str
     weighting: Weighting
-    pools: Pools
 
-    def make(self, stop: Callable[[], bool] = lambda: False) -> dict[str, Charted]:
+    def make(self, made: Pools, stop: Callable[[], bool] = lambda: False) -> dict[str, Charted]:
         """Path → the weight's landscape. ``stop`` is asked between weights."""
-        pools, metric = self.pools(), metrics.parse(self.metric)
+        pools, metric = made(), metrics.parse(self.metric)
         charts: dict[str, Charted] = {}
         for path, of in self.of.items():
             if stop():
@@ -96,7 +129,7 @@ def order_of(session: Session, source: Source) -> Order | None:
         for path, axis in axes(trace.pool, weighting, blended=reranked(trace.rerank, weighting)).items()
         if not (inside and axis.kind == FEATURE)
     }
-    return Order(of, source.name, session.metric, weighting, source.pools(session))
+    return Order(of, source.name, session.metric, weighting)
 
 
 def _held(weighting: Weighting, axis: Axis) -> Weighting:

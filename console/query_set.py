@@ -145,6 +145,17 @@ class QuerySet:
             made = entry.made = (metric, before, after, _row(item, before, after, ideal(grades), metric))
         return made[3]
 
+    def searched(self, settings: Settings) -> list[tuple[QueryItem, Search]] | None:
+        """The searches of every judged query, where all are kept and these settings' legs are asked; else None."""
+        found = []
+        for item in self.judged:
+            entry = self._entries.get(item.id)
+            search = entry.search if entry else None
+            if search is None or search.trace is None or search.retrieval.missing(settings):
+                return None
+            found.append((item, search))
+        return found or None
+
 
 def _ranked(search: Search, settings: Settings) -> bool:
     """Rank what is here by these settings; whether nothing is missing."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from console.query_set import QuerySet
     from console.screens.compare import Choice
     from console.screens.main import MainScreen
     from console.screens.tuning import Tuned
@@ -19,6 +20,7 @@ class LookingDeeds:
     """Methods raise ``RankscopeError``; the screen shows it."""
 
     screen: MainScreen
+    _query_set: QuerySet | None
 
     @property
     def session(self) -> Session:
@@ -28,13 +30,25 @@ class LookingDeeds:
         raise NotImplementedError
 
     def do_landscape(self) -> None:
-        """Switch the strips; on, the weights have to be in view."""
-        screen, strips = self.screen, self.screen.strips
-        strips.wished = not strips.shown
+        """Strips of this query, then of the query set where it is searched, then none; they need the weights in
+        view."""
+        from console.landscapes import ThisQuery, WholeSet
+
+        screen, strips, queries = self.screen, self.screen.strips, self._query_set
+        whole = WholeSet(queries) if queries is not None and queries.searched(self.session.settings) else None
+        if not strips.shown:
+            strips.wished, strips.source = True, ThisQuery()
+        elif isinstance(strips.source, ThisQuery) and whole is not None:
+            strips.wished, strips.source = True, whole
+        else:
+            strips.wished = False
         if strips.wished and not screen.panes.weights_pane.display:
             screen.perform("weights")
         screen.paint()
         strips.want()
+        source = strips.source.name if strips.source else ""
+        searching = " · Q searches the query set for its own" if whole is None and self.session.judgments else ""
+        screen.tell(f"the strips chart {source}{searching}" if strips.wished else "no strips · l shows them")
 
     # ---- why
 

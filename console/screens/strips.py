@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.worker import WorkType
 
 if TYPE_CHECKING:
-    from console.landscapes import Charted, Order, Source
+    from console.landscapes import Charted, Order, Pools, Source
     from console.screens.main import MainScreen
     from console.widgets.landscape_line import Strips
 
@@ -54,13 +54,16 @@ class StripsWork:
         charts = self._charts
         if all(path in charts and charts[path].of == of for path, of in order.of.items()):
             return
+        session, source = self._screen.session, self.source
+        assert session is not None
+        assert source is not None  # else there is no order
         self._under_way = order
-        job: WorkType[None] = partial(self._make, order)
+        job: WorkType[None] = partial(self._make, order, source.pools(session))
         self._screen.run_worker(job, group="strips", exclusive=True, exit_on_error=False)
 
-    async def _make(self, order: Order) -> None:
+    async def _make(self, order: Order, pools: Pools) -> None:
         try:
-            charts = await asyncio.to_thread(order.make, lambda: self._under_way is not order)
+            charts = await asyncio.to_thread(order.make, pools, lambda: self._under_way is not order)
         except Exception as error:
             self._screen.tell_error(error)
             return

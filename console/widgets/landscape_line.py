@@ -139,7 +139,7 @@ class StripPainter:
 
     def ticks(self, row: StripRow, shape: SliderShape) -> frozenset[int]:
         """The cells of the slider's track that point down: where documents enter the first 10."""
-        if row.stale or not row.judged:
+        if row.stale or row.chart.landscape.queries != 1:  # some query's first 10 change everywhere
             return frozenset()
         key = (id(row.chart), row.knob.low, row.knob.high, shape)
         known = self._ticks.get(row.path)
@@ -153,7 +153,10 @@ def _dimmed(row: StripRow, palette: Palette, style: Style) -> Style:
 
 
 def _label(row: StripRow) -> str:
-    return title(metrics.parse(row.chart.metric)) if row.judged else "enter top 10"
+    queries = row.chart.landscape.queries
+    if not queries:
+        return "enter top 10"
+    return title(metrics.parse(row.chart.metric)) + (f" ×{queries}" if queries > 1 else "")
 
 
 def _gain(row: StripRow, palette: Palette) -> tuple[str, Style]:
@@ -194,5 +197,4 @@ def told(row: StripRow) -> str:
     values = found.values[found.plateau].tolist()
     ends = list(dict.fromkeys(value_text(row.knob, value) for value in (values[0], values[-1]))) if values else []
     name = "best" if found.queries == 1 else "no worse than the best"
-    of = "" if found.queries == 1 else f", {found.queries} queries"
-    return f"{_label(row)} {score(here_score(row), 3)}; {name} {score(best(row), 3)} at {'–'.join(ends)}{of}"
+    return f"{_label(row)} {score(here_score(row), 3)}; {name} {score(best(row), 3)} at {'–'.join(ends)}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.ranking import Weighting, rank
-from engine.records import CandidatePool, DropRule, Ranking, RerankScores
+from engine.records import CandidatePool, DropRule, Ranking, RerankScores, ScoreKind
 from engine.settings.table import MAX_TOP
 
 _HALVINGS = 30
@@ -46,9 +46,10 @@ def hurdles(
 
 def _cuts(pool: CandidatePool, weighting: Weighting, ranking: Ranking, row: int, k: int) -> Iterator[Hurdle]:
     rule = ranking.drop_rule(row)
-    for index, name in enumerate(pool.leg_names):
+    for index, leg in enumerate(pool.legs):
+        name = leg.name
         least, raw = weighting.similarity_thresholds.get(name, 0.0), float(pool.scores[row, index])
-        if least and raw < least:
+        if least and raw < least and leg.kind is ScoreKind.COSINE:
             path = f"legs.{name}.similarity_threshold"
             yield Hurdle(name, f"{name} gives it {raw:.4g}, below {path} {least:.4g}", path, max(_below(raw), 0.0))
     scored = not np.isnan(ranking.rerank_score[row])

@@ -18,7 +18,9 @@ from engine.records import Ranking
 from engine.rerankers.ledger import TERM
 from engine.settings import knobs
 from engine.settings.schema import Settings
+from engine.settings.table import MAX_TOP
 from engine.trace import Trace
+from engine.tracking import Tracked
 
 TOP = 10
 """What a followed document has to be among."""
@@ -50,7 +52,7 @@ class Followed:
 @dataclass(frozen=True, slots=True)
 class Account:
     """The whole answer. ``above`` and ``below`` are (rank, title), ``scores`` their final ones; ``followed`` is the
-    pinned document, if there is one among the candidates."""
+    pinned document."""
 
     above: tuple[int, str]
     below: tuple[int, str]
@@ -98,6 +100,19 @@ def account(trace: Trace, rows: tuple[int, int], pinned: str = "") -> Account:
     followed = _followed(trace, trace.pool.ids.index(pinned)) if pinned in trace.pool.ids else None
     scores = float(trace.ranking.score[above]), float(trace.ranking.score[below])
     return Account(titles[0], titles[1], scores, why, remedies, followed)
+
+
+def outside(tracked: Tracked, settings: Settings) -> Followed:
+    """A document that no leg returned: what each leg says of it, and to ask the legs deeper."""
+    bars = tuple(Hurdle(name, leg.text) for name, leg in tracked.legs.items())
+    if not tracked.exists:
+        bars = (Hurdle("index", "the index has no such document"),)
+    deeper = [
+        Remedy(f"legs.{name}.top_k", float(settings.legs[name].top_k), MAX_TOP, "asks the leg deeper")
+        for name, leg in tracked.legs.items()
+        if tracked.exists and not math.isnan(leg.raw) and settings.legs[name].top_k < MAX_TOP
+    ]
+    return Followed(clean(tracked.id), 0, (), bars, tuple(deeper))
 
 
 def title_of(trace: Trace, row: int) -> str:

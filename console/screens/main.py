@@ -53,6 +53,8 @@ HINTS = (
     ("r", "rerank", "rerank"),
     ("s", "save", "save"),
     ("p", "pin", "pin"),
+    ("x", "why", "why"),
+    ("c", "compare", "compare"),
     ("y", "copy", "copy"),
     ("F1", "help", "help"),
     ("^q", "quit", "quit"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.style import Style
@@ -21,12 +21,13 @@ from console.numbers import score
 from console.palette import Palette
 from console.screens.dialog import Dialog
 from console.session import Session
-from console.views_why import TOP, Account, Followed, Remedy, account, rows_of
+from console.views_why import TOP, Account, Followed, Remedy, account, outside, rows_of
 from console.widgets.landscape_line import BLOCKS
 from console.widgets.lines import bar, fit, pad
 from engine.evaluation.counterfactual import Part, RankCurve
 from engine.settings.table import KNOBS
 from engine.trace import Trace
+from engine.tracking import track
 
 NAME = 16
 NUMBER = 8
@@ -66,6 +67,7 @@ class WhyScreen(Dialog[Change]):
         super().__init__()
         trace = session.trace
         assert trace is not None
+        self._session = session
         self._trace: Trace = trace
         self._pinned = session.pinned
         self._rows = rows_of(trace, document_id, session.pinned)
@@ -84,7 +86,11 @@ class WhyScreen(Dialog[Change]):
 
     async def _work(self) -> None:
         try:
-            self.account = await asyncio.to_thread(account, self._trace, self._rows, self._pinned)
+            found = await asyncio.to_thread(account, self._trace, self._rows, self._pinned)
+            search, settings = self._session.search, self._trace.settings
+            if self._pinned and found.followed is None and search is not None:
+                found = replace(found, followed=outside(await track(search, settings, self._pinned), settings))
+            self.account = found
         except Exception as error:
             self.query_one("#text", Static).update(Content(str(error)))
             return
@@ -241,7 +247,7 @@ def _bar(
 def _follow(text: Text, followed: Followed, palette: Palette, width: int) -> None:
     text.append("\n★ ", palette.pinned).append(fit(followed.title, width - 40), palette.text)
     place = f" stands at {followed.rank}" if followed.rank else " is not in the list"
-    text.append(f"{place}; along each weight:\n", palette.muted)
+    text.append(f"{place}{'; along each weight:' if followed.curves else ''}\n", palette.muted)
     room = max(width - NAME - 30, 10)
     for curve in followed.curves:
         text.append(pad(curve.path.removeprefix("weights."), NAME), palette.text)

@@ -70,7 +70,9 @@ class KnobPanel(Direct, LinesWidget, can_focus=True):
         "Every knob that acts at once: both lists move while it turns, and nothing is asked again. ◇ marks the saved "
         "value, * a changed one; Enter takes a typed number. A grey knob makes no difference now: the "
         "lines below say why. With the mouse: click or drag a track, or turn the wheel over the chosen knob. The last "
-        "weight above 0 stops at its least step, because some leg has to count."
+        "weight above 0 stops at its least step, because some leg has to count. The strip under a weight (l) is the "
+        "metric along it: shaded where it is best, with what that gains; ticks above it are where documents enter the "
+        "first 10. Without judgments it counts them."
     )
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:

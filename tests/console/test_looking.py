@@ -262,6 +262,23 @@ async def test_a_pinned_document_has_its_place_along_each_weight(store: WatchedS
         assert "★" in screen_text(app)
 
 
+async def test_a_pinned_document_that_no_leg_returned_can_be_asked_for(store: WatchedStore, tmp_path: Path) -> None:
+    settings = changed(SETTINGS, legs={name: replace_top(leg) for name, leg in SETTINGS.legs.items()})
+    async with console(store, "", tmp_path, settings=settings) as (app, pilot, session):
+        session.pinned = "zebra"
+        screen = await why(app, pilot)
+        assert screen.account is not None
+        followed = screen.account.followed
+        assert followed is not None
+        assert followed.rank == 0
+        assert "not among its 4" in screen_text(app)
+        assert [each.path for each in followed.remedies] == ["legs.lexical.top_k", "legs.dense.top_k"]
+        await pilot.press("end", "enter")
+        await pilot.pause(REST_S)
+        await answered(app, pilot)
+        assert "zebra" in ids_of(session)
+
+
 async def test_why_needs_two_documents(store: WatchedStore, tmp_path: Path) -> None:
     async with console(store, "", tmp_path) as (app, pilot, session):
         app.main.perform("why", "nobody")

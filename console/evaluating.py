@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from console.leaving import agree
 from console.locations import locations
 from console.opening import Wanted, load_for_search, open_index
 from console.output import Format, emit, encoded, grid, json_bytes, json_line, note, number
@@ -156,6 +157,8 @@ def _run(
 
     async def run() -> Experiment:
         async with opened(loaded, names, wanted) as contenders:
+            for one in contenders if wanted.recording is None else ():
+                await agree(one.pipeline, one.settings, [item.text for item in data.queries], yes=wanted.yes)
             return await evaluate(
                 data,
                 contenders,
@@ -187,9 +190,10 @@ async def opened(
     try:
         for one, name in zip(loaded, names, strict=True):
             place = f"{one.settings.store.kind}:{wanted.recording or one.resolve(one.settings.store.path)}"
-            # a synonyms file is relative to its settings file, and belongs to the opened store
+            # files of synonyms and keys are relative to their settings file, and belong to what is opened
             files = any(isinstance(leg, LexicalLeg) and leg.synonyms for leg in one.settings.legs.values())
-            key = place, str(one.base_dir) if files else ""
+            keys = "file:" in f"{one.settings.rerank.api_key} {one.settings.providers}"
+            key = place, f"{one.base_dir if files or keys else ''} {one.settings.providers} {one.settings.remote}"
             pipeline = open_index(one, no_cache=wanted.no_cache)
             if key in pipelines:
                 await pipeline.close()

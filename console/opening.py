@@ -25,7 +25,7 @@ _MANIFEST = "rankscope-index.json"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the options -c, --index, --set, --filter, --no-cache, --recording and --data say."""
+    """What the options -c, --index, --set, --filter, --no-cache, --recording, --data, --offline and --yes say."""
 
     config: Path | None = None
     index: Path | None = None
@@ -34,11 +34,13 @@ class Wanted:
     no_cache: bool = False
     recording: Path | None = None
     data: str = ""
+    offline: bool = False
+    yes: bool = False
 
     @property
     def named(self) -> bool:
         """Whether anything was said of what to search."""
-        return replace(self, data="") != Wanted()
+        return replace(self, data="", offline=False, yes=False) != Wanted()
 
 
 def load_settings(wanted: Wanted, places: Locations | None = None) -> Loaded:
@@ -47,6 +49,8 @@ def load_settings(wanted: Wanted, places: Locations | None = None) -> Loaded:
     sets = [*wanted.sets, *filter_sets(wanted.filters)]
     if wanted.index is not None:
         sets.append(f"store.path={os.path.abspath(wanted.index)}")
+    if wanted.offline:
+        sets.append("remote.offline=true")
     return load(places.settings_file, wanted.config, os.environ, sets)
 
 
@@ -67,7 +71,7 @@ def load_for_search(wanted: Wanted, places: Locations | None = None) -> Loaded:
         return load_settings(_with_index(wanted, LOCAL_INDEX), places)
     if demo_is_built(places):
         note("note: no index was named; this is the demo, Python's documentation (--index DIR or -c FILE name another)")
-        return load_settings(Wanted(demo_settings(places), None, wanted.sets, wanted.filters), places)
+        return load_settings(replace(wanted, config=demo_settings(places)), places)
     raise IndexNotFoundError(
         f"no index was named, and there is none at {LOCAL_INDEX.absolute()}",
         hint="name one with --index DIR or -c FILE, build one with `rankscope index`, or try `rankscope demo`",
@@ -75,7 +79,7 @@ def load_for_search(wanted: Wanted, places: Locations | None = None) -> Loaded:
 
 
 def _with_index(wanted: Wanted, index: Path) -> Wanted:
-    return Wanted(wanted.config, index, wanted.sets, wanted.filters, wanted.no_cache)
+    return replace(wanted, index=index)
 
 
 def filter_sets(filters: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from console.leaving import agree
 from console.opening import Wanted, load_for_search, open_index
 from console.output import Format, Report, emit, encoded, json_bytes, json_line, note, number, readable, table
 from console.progress import Bar
@@ -95,6 +96,9 @@ def search_many(spec: str, wanted: Wanted, wish: Wish, *, syntax: bool) -> None:
         runner = stack.enter_context(asyncio.Runner())
         pipeline = open_index(loaded, no_cache=wanted.no_cache)
         stack.callback(lambda: runner.run(pipeline.close()))
+        if wanted.recording is None:
+            texts = None if total is None else [item.text for item in items if not isinstance(item, Problem)]
+            runner.run(agree(pipeline, loaded.settings, texts, yes=wanted.yes))
         bar = stack.enter_context(Bar())
         write_run = stack.enter_context(optional_run(wish.run))
         show = stack.enter_context(printing(wish.stdout))

@@ -36,4 +36,4 @@ def open_last(wanted: Wanted, theme: str) -> None:
     from console.starting import build_demo, last, open_console
 
     chosen = wanted if wanted.named else last() or build_demo()
-    open_console(replace(chosen, data=wanted.data or chosen.data), theme=theme)
+    open_console(replace(chosen, data=wanted.data or chosen.data, offline=wanted.offline), theme=theme)

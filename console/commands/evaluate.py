@@ -38,7 +38,7 @@ from console.opening import Wanted
     default="table",
     help="Format; default: table. ndjson is a line per query.",
 )
-@settings_options(several=True, filters=True, cache=True, recording=True)
+@settings_options(several=True, filters=True, cache=True, recording=True, batch=True)
 def command(
     data: str,
     split: str,
@@ -80,6 +80,8 @@ def command(
     \b
       rankscope evaluate --data my-set -o json | jq '.settings[0].metrics.reranked'
       rankscope evaluate --data my-set -o ndjson | jq 'select(.metrics.fused["ndcg@10"] < 0.2).id'
+
+    Before queries go to a service off this machine, requests, tokens and cost are estimated and asked for once (--yes).
 
     An evaluation that was cut off goes on where it stopped. cut.top_k and cut.offset do not count. Queries without a
     document judged above 0 are left out and counted; one without results scores 0.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,10 +27,11 @@ def settings_options(
     cache: bool = False,
     recording: bool = False,
     several: bool = False,
+    batch: bool = False,
 ) -> Callable[[F], F]:
-    """-c and --set, and on request --index, --filter, --no-cache and --recording, gathered into the argument
-    ``wanted``. Without ``config`` there is no -c; with ``several`` it may be repeated, and ``wanted`` is a tuple with
-    one for each."""
+    """-c, --set and --offline, and on request --index, --filter, --no-cache, --recording and --yes, gathered into the
+    argument ``wanted``. Without ``config`` there is no -c; with ``several`` it may be repeated, and ``wanted`` is a
+    tuple with one for each."""
 
     def decorate(function: F) -> F:
         @wraps(function)
@@ -41,10 +43,13 @@ def settings_options(
             filters: tuple[str, ...] = (),
             no_cache: bool = False,
             recording: Path | None = None,
+            offline: bool = False,
+            yes: bool = False,
             **kwargs: Any,
         ) -> Any:
             files = (config or (None,)) if isinstance(config, tuple) else (config,)
-            wanted = tuple(_wanted(file, index, sets, filters, no_cache, recording) for file in files)
+            made = (_wanted(file, index, sets, filters, no_cache, recording) for file in files)
+            wanted = tuple(replace(one, offline=offline, yes=yes) for one in made)
             return function(*args, wanted=wanted if several else wanted[0], **kwargs)
 
         options = [
@@ -65,6 +70,9 @@ def settings_options(
                 help="Change one setting, as in rerank.top_n=20. Repeatable.",
             ),
         ]
+        options.append(click.option("--offline", is_flag=True, help="Send nothing off this machine."))
+        if batch:
+            options.append(click.option("--yes", is_flag=True, help="Send queries to services without being asked."))
         if index:
             options.append(click.option("--index", type=FOLDER, metavar="DIR", help="Folder of the index to search."))
         if filters:

@@ -33,7 +33,7 @@ FORMATS = [str(name) for name in Format]
     type=click.Choice(FORMATS),
     help="What stdout gets. Default: json; with --queries ndjson; with --run nothing.",
 )
-@settings_options(filters=True, cache=True, recording=True)
+@settings_options(filters=True, cache=True, recording=True, batch=True)
 def command(
     query: tuple[str, ...],
     queries: str | None,
@@ -66,6 +66,9 @@ def command(
     \b
       rankscope record "sleep" -O sleep.rankscope
       rankscope search --recording sleep.rankscope --set weights.dense=0.9
+
+    Before the queries of a file go to a service off this machine, requests, tokens and cost are estimated and asked
+    for once, or by --yes not at all.
 
     A recording answers the queries that it has; one that has a single query needs none here.
 

@@ -1,0 +1,128 @@
+"""What a set of queries would ask of services: counted before the first request, on a sample of the queries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import msgspec
+
+from engine.embedders.registry import is_remote
+from engine.embedders.remote.table import find
+from engine.ingest.template import Template
+from engine.pipeline import Pipeline
+from engine.remote.offline import OfflineRule, Place
+from engine.rerankers.registry import RERANKERS
+from engine.rerankers.remote.batches import estimate_tokens, plan
+from engine.rerankers.remote.prices import cost_of
+from engine.rerankers.remote.providers import Provider, provider
+from engine.rerankers.remote.urls import endpoint
+from engine.settings.schema import DenseLeg, Settings
+
+SAMPLE = 3
+"""Queries that are searched, without any service, to see how long the texts are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What one service would be asked; ``purpose`` is ``rerank`` or ``embed``. ``usd`` is None where no price is known,
+    ``documents`` counts each as often as it is sent."""
+
+    purpose: str
+    provider: str
+    model: str
+    host: str
+    place: Place
+    requests: int
+    documents: int
+    tokens: int
+    usd: float | None
+
+    @property
+    def leaves(self) -> bool:
+        """Whether it goes off this machine."""
+        return self.place is not Place.MACHINE
+
+    @property
+    def text(self) -> str:
+        """In one sentence."""
+        what = f"{self.documents:,} documents, " if self.purpose == "rerank" else ""
+        cost = "cost unknown" if self.usd is None else f"about {self.usd:.2f} US$"
+        model = f" ({self.model})" if self.model else ""
+        return (
+            f"{self.purpose} by {self.provider}{model} at {self.host}, {self.place}: {self.requests:,} requests, {what}"
+            f"about {self.tokens:,} tokens, {cost}"
+        )
+
+
+async def estimate(pipeline: Pipeline, settings: Settings, queries: Sequence[str]) -> list[Estimate]:
+    """What searching for all of these would ask of services; [] where it would ask none. What a cache would spare is
+    not taken off. Raises ``SettingsError`` for a provider without address."""
+    rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
+    texts = [text for text in queries if text.strip()]
+    found = _embeddings(settings, texts, rule)
+    row = None
+    if settings.rerank.enabled and settings.rerank.provider not in RERANKERS:
+        row = provider(settings.rerank.provider, settings.providers)
+    if row is not None and texts:
+        found.append(await _reranking(pipeline, settings, texts, row, rule))
+    return found
+
+
+def _embeddings(settings: Settings, texts: Sequence[str], rule: OfflineRule) -> list[Estimate]:
+    """One request for each query and service."""
+    legs = [(name, leg) for name, leg in settings.legs.items() if isinstance(leg, DenseLeg)]
+    names = dict.fromkeys(leg.embedder for name, leg in legs if settings.weights.get(name, 0) > 0)
+    out = []
+    for name in names:
+        row_and_model = find(name, settings.providers) if is_remote(name) else None
+        if row_and_model is not None:
+            row, model = row_and_model
+            tokens = sum(map(estimate_tokens, texts))
+            out.append(_of("embed", row, model, endpoint(row, "", model), rule, len(texts), len(texts), tokens))
+    return out
+
+
+async def _reranking(
+    pipeline: Pipeline, settings: Settings, texts: Sequence[str], row: Provider, rule: OfflineRule
+) -> Estimate:
+    model = settings.rerank.model or (row.models[0] if row.models else "")
+    url = endpoint(row, settings.rerank.base_url, model)
+    step = max(1, len(texts) // SAMPLE)
+    sample = texts[::step][:SAMPLE]
+    requests = documents = tokens = 0
+    for text in sample:
+        asked = plan(row, model, text, await _texts(pipeline, settings, text), settings.rerank.max_tokens)
+        requests += len(asked.batches)
+        documents += asked.asked
+        tokens += sum(asked.tokens)
+    scale = len(texts) / len(sample)
+    return _of("rerank", row, model, url, rule, *(math.ceil(scale * n) for n in (requests, documents, tokens)))
+
+
+async def _texts(pipeline: Pipeline, settings: Settings, query: str) -> list[str]:
+    """What a reranker would be sent for the query, found without asking any service."""
+    remote = {name for name, leg in settings.legs.items() if isinstance(leg, DenseLeg) and is_remote(leg.embedder)}
+    weights = {name: 0.0 if name in remote else weight for name, weight in settings.weights.items()}
+    if not any(weights.values()):
+        return []
+    rerank = msgspec.structs.replace(settings.rerank, enabled=False)
+    search = pipeline.begin(query, syntax=False)
+    trace = await search.finish(msgspec.structs.replace(settings, weights=weights, rerank=rerank))
+    ids = [trace.pool.ids[row] for row in trace.ranking.fused_order[: settings.rerank.top_n]]
+    documents = await search.fetch(ids)
+    template = Template.parse(settings.rerank.text, "rerank.text")
+    filled = (template.fill(documents[i], settings.rerank.max_chars).text for i in ids)
+    return [text for text in filled if text.strip()]
+
+
+def _of(
+    purpose: str, row: Provider, model: str, url: str, rule: OfflineRule, requests: int, documents: int, tokens: int
+) -> Estimate:
+    usage: Mapping[str, float] = {"tokens": tokens, "searches": requests}
+    host = urlsplit(url).hostname or ""
+    cost = cost_of(row, usage)
+    usd = cost["usd"] * (requests if row.price_unit == "requests" else 1) if cost else None
+    return Estimate(purpose, row.label, model, host, rule.place(url), requests, documents, tokens, usd)

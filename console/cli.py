@@ -36,6 +36,9 @@ COMMANDS = {
     "tune": "Search weights and other knobs over judged queries; save what held-out queries confirm.",
     "diff": "Compare two settings files: what differs, what it does, and to which queries.",
     "run": "Run a script of console actions with expectations.",
+    "providers": "List the services that can rerank or embed, and which have a key.",
+    "doctor": "Check settings, index, files, keys, and whether services answer.",
+    "stats": "Show calls, tokens, cost, errors and latency of each service.",
     "config": "Show, check or write settings, and where each value comes from.",
     "completion": "Print the script that completes commands in your shell.",
 }

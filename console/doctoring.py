@@ -1,0 +1,188 @@
+"""What ``rankscope doctor`` checks, one finding a line: settings, index, folders, keys, services."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from console.exit_codes import ExitCode
+from console.indexing import embedding
+from console.locations import locations, made
+from console.numbers import duration, score
+from console.opening import Wanted, load_for_search, load_settings, open_index
+from console.output import emit, encoded, json_bytes
+from console.text import clean
+from engine.embedders import registry as embedders
+from engine.embedders.base import EmbedContext
+from engine.errors import RankscopeError
+from engine.rerankers import registry as rerankers
+from engine.rerankers.registry import RerankContext
+from engine.rerankers.remote.keys import key_of
+from engine.rerankers.remote.probe import Probe, probe, tei_info
+from engine.rerankers.remote.providers import Provider, provider
+from engine.secrets import mask
+from engine.settings.load import Loaded
+from engine.settings.schema import DenseLeg, RerankSettings, Settings
+
+_MARKS = {True: "✓", False: "✗", None: "–"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``ok`` is None for what was not checked, and is no failure; ``hint`` says how to mend it."""
+
+    what: str
+    ok: bool | None
+    text: str
+    hint: str = ""
+
+
+def examine(names: Sequence[str], wanted: Wanted, *, repeat: int, as_json: bool) -> ExitCode:
+    """Print what is found, as it is found; ``FAILED`` where a check failed."""
+    found: list[Finding] = []
+
+    async def run() -> None:
+        async for finding in findings(names, wanted, repeat):
+            found.append(finding)
+            if not as_json:
+                emit(encoded(_line(finding)))
+
+    asyncio.run(run())
+    if as_json:
+        emit(json_bytes([asdict(finding) for finding in found]))
+    return ExitCode.FAILED if any(finding.ok is False for finding in found) else ExitCode.OK
+
+
+def _line(finding: Finding) -> str:
+    hint = f"  → {clean(finding.hint)}" if finding.hint else ""
+    return f"{_MARKS[finding.ok]} {clean(finding.what)}: {clean(finding.text)}{hint}\n"
+
+
+def _failed(what: str, error: RankscopeError) -> Finding:
+    return Finding(what, False, mask(error.message), error.hint)
+
+
+async def findings(names: Sequence[str], wanted: Wanted, repeat: int) -> AsyncIterator[Finding]:
+    """Every check in turn; each is made even where an earlier one failed, as far as it can be."""
+    try:
+        loaded = load_settings(wanted)
+    except RankscopeError as error:
+        yield _failed("settings", error)
+        return
+    there = loaded.file is not None and loaded.file.exists()
+    yield Finding("settings", True, str(loaded.file) if there else "the defaults")
+    for finding in folders():
+        yield finding
+    if not names:
+        yield await index(wanted)
+    async with embedding(loaded) as context:
+        for rerank in services(loaded.settings, names):
+            async for finding in reranker(rerank, loaded, context, repeat):
+                yield finding
+        if not names:
+            async for finding in embedding_services(loaded.settings, context):
+                yield finding
+
+
+def folders() -> list[Finding]:
+    """Whether what is kept can be written."""
+    places = locations()
+    out = []
+    for name in ("config", "data", "cache", "log"):
+        folder: Path = getattr(places, name)
+        try:
+            made(folder)
+            out.append(Finding(f"folder {name}", True, str(folder)))
+        except RankscopeError as error:
+            out.append(_failed(f"folder {name}", error))
+    return out
+
+
+async def index(wanted: Wanted) -> Finding:
+    """Whether the index opens and fits the settings."""
+    try:
+        pipeline = open_index(load_for_search(wanted), no_cache=True)
+    except RankscopeError as error:
+        return _failed("index", error)
+    info = pipeline.store.info
+    await pipeline.close()
+    vectors = f", vectors by {info.embedder} ({info.dimension})" if info.embedder else ", no vectors"
+    return Finding("index", True, f"{info.name}: {info.documents} documents{vectors}")
+
+
+def services(settings: Settings, names: Sequence[str]) -> list[RerankSettings]:
+    """The rerankers to ask: those named, with the settings' own address and model for the settings' own provider."""
+    chosen = settings.rerank
+    if not names:
+        return [chosen] if chosen.enabled and chosen.provider not in rerankers.RERANKERS else []
+    plain = RerankSettings()
+    return [
+        msgspec.structs.replace(
+            chosen if chosen.provider == name or chosen.provider in rerankers.RERANKERS else plain, provider=name
+        )
+        for name in names
+    ]
+
+
+async def reranker(rerank: RerankSettings, loaded: Loaded, base: EmbedContext, repeat: int) -> AsyncIterator[Finding]:
+    """Key, then the probe, then what the server says of itself."""
+    what, settings = f"reranker {rerank.provider}", loaded.settings
+    context = RerankContext(
+        base.executor, remote=base.remote, providers=settings.providers, base_dir=loaded.base_dir, environ=os.environ
+    )
+    try:
+        row = provider(rerank.provider, settings.providers)
+        if row is not None:
+            key = key_of(row, rerank.api_key, base_dir=loaded.base_dir)
+            yield Finding(f"{what}, key", True, key.source if key else "none, and none is needed")
+        answer = await probe(rerank, context, repeat)
+        yield judged(what, answer, repeat)
+        if row is not None and row.name == "tei":
+            yield await server(what, rerank, row, context)
+    except RankscopeError as error:
+        yield _failed(what, error)
+
+
+def judged(what: str, answer: Probe, repeat: int) -> Finding:
+    """What the probe's scores say."""
+    scores = f"relevant {score(answer.relevant)}, irrelevant {score(answer.irrelevant)} ({answer.kind})"
+    times = duration(median(answer.ms)) + (f" (median of {repeat})" if repeat > 1 else "")
+    text = f"{answer.model or 'its model'} answered in {times}: {scores}"
+    if not answer.sane:
+        return Finding(what, False, text, "the irrelevant document is above: is it a reranker, with its own template?")
+    if not answer.steady:
+        return Finding(what, False, f"{text}; the same question got other scores", "scores from a cache will not match")
+    return Finding(what, True, text + (", the same every time" if repeat > 1 else ""))
+
+
+async def server(what: str, rerank: RerankSettings, row: Provider, context: RerankContext) -> Finding:
+    """What TEI says of itself, against what will be asked of it."""
+    info = await tei_info(rerank, row, context)
+    text = f"{info.model}, {info.max_batch} documents a request, {info.max_length} tokens each"
+    batch = min(row.batch, row.max_documents or row.batch)
+    if not info.reranks:
+        return Finding(f"{what}, model", False, text, "it serves a model that does not rerank")
+    if 0 < info.max_batch < batch:
+        hint = f"set providers.{row.name}.batch = {info.max_batch}"
+        return Finding(f"{what}, model", False, f"{text}, but {batch} are sent", hint)
+    return Finding(f"{what}, model", True, text)
+
+
+async def embedding_services(settings: Settings, context: EmbedContext) -> AsyncIterator[Finding]:
+    """Whether the services that embed answer, each with one text."""
+    legs = (leg.embedder for leg in settings.legs.values() if isinstance(leg, DenseLeg))
+    for name in dict.fromkeys(legs):
+        if not embedders.is_remote(name):
+            continue
+        try:
+            embedder = embedders.make(name, context)
+            await embedder.embed_query("How long does it take to boil an egg?")
+            yield Finding(f"embedder {name}", True, f"{embedder.info.dimension} dimensions")
+        except RankscopeError as error:
+            yield _failed(f"embedder {name}", error)

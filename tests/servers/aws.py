@@ -9,25 +9,26 @@ from urllib.parse import quote
 
 from tests.servers import strict
 from tests.servers.loopback import Reply, Request
-from tests.servers.strict import Refusal, each, one_of, record, relevance, reply, text, whole
+from tests.servers.strict import RefusedError, each, one_of, record, relevance, reply, text, whole
 
 ACCESS_KEY, SECRET_KEY, TOKEN = "AKIDLOOPBACK", "sEcReT/loopback+key", "session-token-loopback"
 PAGE = 3
 
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=(\w+)/(\d{8})/([\w-]+)/(\w+)/aws4_request, SignedHeaders=([\w;-]+), Signature=(\w{64})"
+    r"AWS4-HMAC-SHA256 Credential=(\w+)/(\d{8})/([\w-]+)/(\w+)/aws4_request, "
+    r"SignedHeaders=([\w;-]+), Signature=(\w{64})"
 )
 
 
 def check_signature(request: Request) -> None:
     """Signature Version 4 over what came in."""
     if not (found := _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))):
-        raise Refusal(403, "Missing Authentication Token")
+        raise RefusedError(403, "Missing Authentication Token")
     access, day, region, service, names, signature = found.groups()
     if access != ACCESS_KEY:
-        raise Refusal(403, "The security token included in the request is invalid.")
+        raise RefusedError(403, "The security token included in the request is invalid.")
     if not {"host", "x-amz-date"} <= set(names.split(";")) or names.split(";") != sorted(names.split(";")):
-        raise Refusal(403, "host and x-amz-date must be signed")
+        raise RefusedError(403, "host and x-amz-date must be signed")
     method, target, _ = request.line.split(" ")
     head = "".join(f"{name}:{request.headers[name]}\n" for name in names.split(";"))
     payload = hashlib.sha256(request.body).hexdigest()
@@ -39,7 +40,7 @@ def check_signature(request: Request) -> None:
     for part in (day, region, service, "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     if hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest() != signature or service != "bedrock":
-        raise Refusal(403, "The request signature we calculated does not match the signature you provided.")
+        raise RefusedError(403, "The request signature we calculated does not match the signature you provided.")
 
 
 def bedrock(request: Request) -> Reply:
@@ -49,9 +50,8 @@ def bedrock(request: Request) -> Reply:
         type=one_of("INLINE"),
         inlineDocumentSource=record(type=one_of("TEXT"), textDocument=record(text=text)),
     )
-    model = record(
-        modelArn=lambda value: bool(re.fullmatch(r"arn:aws:bedrock:[\w-]+::foundation-model/[\w.:-]+", value))
-    )
+    arn = re.compile(r"arn:aws:bedrock:[\w-]+::foundation-model/[\w.:-]+")
+    model = record(modelArn=lambda value: arn.fullmatch(value) is not None)
     body = strict.fields(
         request,
         {

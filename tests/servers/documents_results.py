@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.servers import strict
 from tests.servers.loopback import Reply, Request
-from tests.servers.strict import Check, ErrorBody, Refusal, flag, one_of, text, texts, whole
+from tests.servers.strict import Check, ErrorBody, RefusedError, flag, one_of, text, texts, whole
 
 Echo = Callable[[str], Any]
 Usage = Callable[[int], dict[str, Any]]
@@ -73,7 +73,7 @@ class Vendor:
         body = strict.fields(request, required, optional, self.refuses_with)
         query, documents = body["query"], body["documents"]
         if len(documents) > self.most:
-            raise Refusal(self.refuses_with, f"too many documents: {len(documents)}, at most {self.most}")
+            raise RefusedError(self.refuses_with, f"too many documents: {len(documents)}, at most {self.most}")
         pairs = strict.ranked([self.scored(query, document) for document in documents])
         echoed = self.echo if body.get("return_documents", self.echo_by_default) else None
         results = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.servers import strict
 from tests.servers.loopback import Reply, Request
-from tests.servers.strict import Refusal, each, flag, one_of, record, relevance, reply, text, texts, whole
+from tests.servers.strict import RefusedError, each, flag, one_of, record, relevance, reply, text, texts, whole
 
 _DIMENSIONS = 64
 
@@ -79,7 +79,7 @@ def chat(request: Request) -> Reply:
     ]
     entry = body["response_format"]["json_schema"]["schema"]["properties"]["grades"]["items"]
     if entry["required"] != ["index", "grade"]:
-        raise Refusal(400, "this model was made to grade")
+        raise RefusedError(400, "this model was made to grade")
     content = json.dumps({"grades": sorted(grades, key=lambda item: -item["grade"])})
     return completion(content, body["model"])
 

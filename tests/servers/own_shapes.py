@@ -1,4 +1,4 @@
-"""Vendors with a form of their own: TEI and its like, NVIDIA, DashScope, ``data[]``, Elasticsearch, DeepInfra, Google."""
+"""Vendors with forms of their own: TEI and kin, NVIDIA, DashScope, ``data[]``, Elasticsearch, DeepInfra, Vertex."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.servers import strict
 from tests.servers.loopback import Reply, Request
-from tests.servers.strict import Refusal, each, flag, one_of, ranked, record, relevance, reply, text, texts, whole
+from tests.servers.strict import RefusedError, each, flag, one_of, ranked, record, relevance, reply, text, texts, whole
 
 POLLED_ID = "8f2f7a52-0d0e-4a53-9d9a-6a3d2f6f2a11"
 
@@ -25,7 +25,7 @@ def tei(request: Request) -> Reply:
     }
     body = strict.fields(request, {"query": text, "texts": texts}, optional, 422)
     if len(body["texts"]) > 32:
-        raise Refusal(422, f"batch size {len(body['texts'])} > maximum allowed batch size 32")
+        raise RefusedError(422, f"batch size {len(body['texts'])} > maximum allowed batch size 32")
     if "authorization" in request.headers:
         strict.authorized(request)
     headers = {
@@ -125,7 +125,7 @@ def mixedbread(request: Request) -> Reply:
 def pinecone(request: Request) -> Reply:
     strict.authorized(request, "api-key", strict.KEY)
     if request.headers.get("x-pinecone-api-version") != "2025-10":
-        raise Refusal(400, "missing X-Pinecone-Api-Version")
+        raise RefusedError(400, "missing X-Pinecone-Api-Version")
     optional = {
         "top_n": whole(1),
         "return_documents": flag,
@@ -161,7 +161,7 @@ def deepinfra(request: Request) -> Reply:
     body = strict.fields(request, {"queries": texts, "documents": texts}, {"instruction": text})
     queries, documents = body["queries"], body["documents"]
     if len(queries) not in (1, len(documents)):
-        raise Refusal(400, "queries and documents differ in length")
+        raise RefusedError(400, "queries and documents differ in length")
     queries = queries * len(documents) if len(queries) == 1 else queries
     scores = [relevance(query, document) for query, document in zip(queries, documents, strict=True)]
     status = {"status": "succeeded", "runtime_ms": 21, "cost": 0.00001, "tokens_input": 42, "tokens_generated": 0}
@@ -176,7 +176,7 @@ def vertex(request: Request) -> Reply:
     """Rounded to two decimals, and never quite 0."""
     strict.authorized(request)
     if request.headers.get("x-goog-user-project") != "acme-search":
-        raise Refusal(403, "X-Goog-User-Project is missing")
+        raise RefusedError(403, "X-Goog-User-Project is missing")
     known = {"id", "title", "content"}
     records = each(lambda value: isinstance(value, dict) and text(value.get("id")) and set(value) <= known)
     optional = {"model": text, "topN": whole(1), "ignoreRecordDetailsInResponse": flag}

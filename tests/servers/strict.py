@@ -19,7 +19,7 @@ ErrorBody = Callable[[int, str], Any]
 Check = Callable[[Any], bool]
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """A request that the vendor does not take."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -66,29 +66,27 @@ def fields(
 ) -> dict[str, Any]:
     """The request's JSON object: every required field, none that is not documented, each of the documented form."""
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise Refusal(415, "content type is not application/json")
+        raise RefusedError(415, "content type is not application/json")
     try:
         body = json.loads(request.body)
     except ValueError as error:
-        raise Refusal(status, f"invalid JSON: {error}") from None
+        raise RefusedError(status, f"invalid JSON: {error}") from None
     known = {**required, **(optional or {})}
     for name in body:
         if name not in known:
-            raise Refusal(status, f"unknown field: parameter '{name}' is not a valid field")
+            raise RefusedError(status, f"unknown field: parameter '{name}' is not a valid field")
     for name, check in known.items():
         if name not in body and name in required:
-            raise Refusal(status, f"missing field: {name}")
+            raise RefusedError(status, f"missing field: {name}")
         if name in body and not check(body[name]):
-            raise Refusal(status, f"invalid value for {name}")
+            raise RefusedError(status, f"invalid value for {name}")
     return dict(body)
 
 
-def authorized(
-    request: Request, header: str = "authorization", value: str = f"Bearer {KEY}", status: int = 401
-) -> None:
+def authorized(request: Request, header: str = "authorization", value: str = f"Bearer {KEY}") -> None:
     """The key, where it belongs and as it is written there."""
     if request.headers.get(header) != value:
-        raise Refusal(status, "invalid api token")
+        raise RefusedError(401, "invalid api token")
 
 
 def relevance(query: str, document: str) -> float:
@@ -126,11 +124,11 @@ def answering(
         try:
             there = re.fullmatch(path, target) if pattern else path == target
             if not there:
-                raise Refusal(404, f"not found: {target}")
+                raise RefusedError(404, f"not found: {target}")
             if asked_method != method:
-                raise Refusal(405, "method not allowed")
+                raise RefusedError(405, "method not allowed")
             return answer(request)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             return reply(errors(refusal.status, refusal.message), refusal.status)
 
     return respond

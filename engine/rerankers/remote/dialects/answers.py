@@ -79,8 +79,9 @@ def entries(body: Any, places: Sequence[str], call: RerankCall, response: WireRe
     found = next((value for p in places if isinstance(value := dig(body, p) if p else body, list)), None)
     if found is None or (found == [] and call.documents):
         raise without_scores(call, body, response)
-    if odd := next((value for value in found if not isinstance(value, dict)), None):
-        raise refused(call, f"an entry of its list is no object: {_shown(odd)}", status=response.status)
+    for value in found:
+        if not isinstance(value, dict):
+            raise refused(call, f"an entry of its list is no object: {_shown(value)}", AT_FAULT, response.status)
     return found
 
 

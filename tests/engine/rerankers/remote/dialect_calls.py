@@ -73,7 +73,7 @@ def delivered(request: WireRequest) -> Request:
     return Request(f"{request.method} {target} HTTP/1.1", headers, request.body, 0.0)
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A vendor's answer from 300."""
 
 
@@ -84,7 +84,7 @@ def ask(asked: RerankCall, vendor: Callable[[Request], Reply]) -> ParsedScores:
     async def send(request: WireRequest) -> WireResponse:
         reply = vendor(delivered(request))
         if reply.status >= 300:
-            raise Refused(f"{reply.status}: {dialect.error_text(reply.status, reply.body)}")
+            raise RefusedError(f"{reply.status}: {dialect.error_text(reply.status, reply.body)}")
         return WireResponse(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.body)
 
     async def sleep(seconds: float) -> None:

@@ -16,7 +16,16 @@ from engine.remote.wire import WireResponse
 from engine.rerankers.remote.dialects import DIALECTS
 from engine.rerankers.remote.providers import Provider, table
 from engine.secrets import Secret
-from tests.engine.rerankers.remote.dialect_calls import BEST, DOCUMENTS, Refused, ask, call, delivered, key_for, row
+from tests.engine.rerankers.remote.dialect_calls import (
+    BEST,
+    DOCUMENTS,
+    RefusedError,
+    ask,
+    call,
+    delivered,
+    key_for,
+    row,
+)
 from tests.servers.loopback import Reply, Request
 from tests.servers.own_shapes import POLLED_ID, NvidiaHosted
 from tests.servers.vendors import VENDORS
@@ -60,7 +69,7 @@ def test_the_vendor_takes_the_request_and_its_answer_is_read(name: str) -> None:
 def test_a_field_that_is_not_documented_is_refused_and_said(name: str) -> None:
     provider = complete(name)
     bad = call(replace_extra(provider, invented=1), key=key_for(provider), **at_home(provider))
-    with pytest.raises(Refused, match=r"(?i)invented|Input should|not valid|graded"):
+    with pytest.raises(RefusedError, match=r"(?i)invented|Input should|not valid|graded"):
         ask(bad, VENDORS[name])
 
 
@@ -68,7 +77,7 @@ def test_a_field_that_is_not_documented_is_refused_and_said(name: str) -> None:
 def test_a_wrong_key_is_refused_and_said(name: str) -> None:
     provider = complete(name)
     wrong = Secret("wrong-key-wrong:b:c")
-    with pytest.raises(Refused, match=r"^40[13]: .*(?i:token|key)"):
+    with pytest.raises(RefusedError, match=r"^40[13]: .*(?i:token|key)"):
         ask(call(provider, key=wrong, **at_home(provider)), VENDORS[name])
 
 

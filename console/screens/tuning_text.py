@@ -31,7 +31,7 @@ from engine.evaluation.tuning.tuner import Progress, Tuning
 
 TITLE, NAME = 38, 26
 AXIS = 7
-_MEANING = ((START, f"{START} as it was"), (BEST, f"{BEST} the best"), (CENTRE, f"{CENTRE} the centre"))
+_MEANING = ((START, f"{START} as it was"), (BEST, f"{BEST} best"), (CENTRE, f"{CENTRE} centre"))
 LEAST, MOST = 3, 7
 """Lines of one profile."""
 

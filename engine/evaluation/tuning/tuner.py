@@ -23,7 +23,7 @@ from engine.records import BoolArray, FloatArray, IntArray
 from engine.settings.schema import Settings
 
 LEVEL = 0.05
-_BATCH = 500
+_BATCH = 100
 _FEW = 25
 """Below so many judged queries an estimate is called rough whatever its interval."""
 

@@ -40,14 +40,15 @@ def plan(provider: Provider, model: str, query: str, texts: Sequence[str], max_t
         short = [cut_to_tokens(text, max_tokens) for text in short]
     query_was_cut = short_query != query
     cut = tuple(query_was_cut or now != before for now, before in zip(short, texts, strict=True))
-    batches, tokens = _batches(provider, provider.is_listwise(model), short_query, short)
+    size, split = batch_size(provider, model), not provider.is_listwise(model)
+    batches, tokens = _batches(provider, size, short_query, short, split=split)
     return Plan(short_query, tuple(short), cut, tuple(batches), tuple(tokens))
 
 
 def batch_size(provider: Provider, model: str) -> int:
     """Most documents of one request."""
-    cap = provider.max_documents or provider.batch
-    return min(cap, provider.listwise_documents) if provider.is_listwise(model) else min(cap, provider.batch)
+    size = provider.listwise_documents if provider.is_listwise(model) else provider.batch
+    return min(size, provider.max_documents or size)
 
 
 def total_limit(provider: Provider, model: str) -> int:
@@ -56,10 +57,8 @@ def total_limit(provider: Provider, model: str) -> int:
 
 
 def _batches(
-    provider: Provider, listwise: bool, query: str, texts: Sequence[str]
+    provider: Provider, size: int, query: str, texts: Sequence[str], *, split: bool
 ) -> tuple[list[tuple[int, int]], list[int]]:
-    size = provider.listwise_documents if listwise else provider.batch
-    size = min(size, provider.max_documents or size)
     query_tokens, query_bytes = estimate_tokens(query), len(query.encode("utf-8", "replace"))
     batches: list[tuple[int, int]] = []
     costs: list[int] = []
@@ -76,7 +75,7 @@ def _batches(
             batches.append((start, place))
             costs.append(tokens)
             start, tokens, bytes_ = place, 0, 0
-            if listwise:
+            if not split:
                 return batches, costs
         tokens, bytes_ = tokens + more_tokens, bytes_ + more_bytes
     if len(texts) > start:

@@ -87,7 +87,7 @@ class Gate:
             self._slots.release()
 
 
-class TooLate(Exception):  # noqa: N818 - not an error of ours: the client says in its own words what it means
+class TooLate(Exception):
     """The next turn comes after the deadline, in ``wait_s`` seconds."""
 
     def __init__(self, wait_s: float) -> None:

@@ -110,8 +110,10 @@ async def test_a_blank_query_asks_nothing(store: WatchedStore) -> None:
 
 
 async def test_legs_run_at_the_same_time(store: WatchedStore) -> None:
-    store.delays = {"lexical": 0.15, "dense": 0.15}
-    trace = await pipeline_on(store).search(QUERY, NO_RERANK)
+    store.delays = {"lexical": 0.4, "dense": 0.4}
+    pipeline = pipeline_on(store)
+    await pipeline.warm(NO_RERANK)
+    trace = await pipeline.search(QUERY, NO_RERANK)
     lexical, dense = trace.stage("lexical"), trace.stage("dense")
     assert lexical is not None
     assert dense is not None

@@ -71,6 +71,8 @@ class Judge(Dialect):
         for _, grade in pairs:
             if grade is not None and not 0 <= answers.number(grade, call) <= HIGHEST:
                 raise answers.refused(call, f"a grade of {grade}, which is not in 0…{HIGHEST}")
+        if pairs and all(grade is None for _, grade in pairs):
+            raise answers.refused(call, "the model named documents and graded none")
         return pairs
 
 

@@ -28,7 +28,8 @@ from tests.servers import aws, strict
 from tests.servers.loopback import Loopback, Reply, Request, serving
 from tests.servers.vendors import VENDORS
 
-QUERY = "wait some seconds on a thread"
+QUERY = "wait some seconds on a thread until two files sleep"
+WORDS_ALONE = {"lexical": 1.0, "dense": 0.0}
 KEY = strict.KEY
 JUDGES = {name for name, row in table().items() if row.dialect == "judge"}
 
@@ -54,7 +55,10 @@ async def ask(folder: Path, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]
         **rerank: Any,
     ) -> Trace:
         settings = Settings(
-            rerank=RerankSettings(**rerank), providers=providers or {}, remote=remote or RemoteSettings()
+            weights=WORDS_ALONE,
+            rerank=RerankSettings(**rerank),
+            providers=providers or {},
+            remote=remote or RemoteSettings(),
         )
         pipeline = open_pipeline(
             settings, folder, cache_dir=tmp_path if cached else None, ledger=tmp_path / "calls.sqlite3"
@@ -157,7 +161,7 @@ async def test_a_listwise_model_scores_newcomers_with_the_whole_list(folder: Pat
     """A longer list is asked whole; scores of the shorter one are forgotten."""
     async with serving(answer=VENDORS["jina"]) as server:
         rerank = RerankSettings(provider="jina", model="jina-reranker-v3", base_url=server.url, api_key=KEY, top_n=3)
-        settings = Settings(rerank=rerank)
+        settings = Settings(weights=WORDS_ALONE, rerank=rerank)
         async with open_pipeline(settings, folder) as pipeline:
             search = pipeline.begin(QUERY)
             await search.finish(settings)
@@ -318,7 +322,8 @@ async def test_an_unknown_provider_names_the_nearest(ask: Callable[..., Any]) ->
 
 async def test_cancelling_a_search_closes_its_requests(folder: Path) -> None:
     async with serving(Reply(delay_s=30)) as server:
-        settings = Settings(rerank=RerankSettings(provider="tei", base_url=server.url))
+        rerank = RerankSettings(provider="tei", base_url=server.url)
+        settings = Settings(weights=WORDS_ALONE, rerank=rerank)
         async with open_pipeline(settings, folder) as pipeline:
             task = asyncio.create_task(pipeline.search(QUERY, settings))
             async with asyncio.timeout(5):

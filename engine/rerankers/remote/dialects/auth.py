@@ -9,6 +9,7 @@ from engine.errors import SettingsError
 from engine.remote.wire import WireRequest
 from engine.rerankers.remote.dialects import sigv4
 from engine.rerankers.remote.dialects.call import RerankCall
+from engine.secrets import register_secret
 
 SIGV4 = "sigv4"
 
@@ -23,6 +24,7 @@ def authorized(request: WireRequest, call: RerankCall) -> WireRequest:
         return _signed(request, call, key)
     if provider.auth_scheme.lower() == "basic" and ":" in key:
         key = base64.b64encode(key.encode()).decode()
+        register_secret(key)
     value = f"{provider.auth_scheme} {key}".strip()
     return replace(request, headers={**request.headers, provider.auth_header: value})
 

@@ -60,6 +60,8 @@ def extended(body: dict[str, Any], call: RerankCall) -> dict[str, Any]:
     return body
 
 
+_RETRY = "try again: the service may be starting the model"
+
 Send = Callable[[WireRequest], Awaitable[WireResponse]]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -67,8 +69,11 @@ Sleep = Callable[[float], Awaitable[None]]
 async def converse(dialect: Dialect, call: RerankCall, send: Send, sleep: Sleep) -> ParsedScores:
     """The whole answer to a call: its request, then whatever has to follow, polled or paged, until there is no more."""
     response = await send(dialect.request(call))
-    parsed = dialect.parse(response, call)
+    parsed, waited_s = dialect.parse(response, call), 0.0
     while (following := dialect.follow(response, call)) is not None:
+        waited_s += following.pause_s
+        if waited_s > call.provider.total_s:
+            raise answers.refused(call, f"accepted, and no answer within {call.provider.total_s:g} s", _RETRY)
         if following.pause_s:
             await sleep(following.pause_s)
         response = await send(following.request)

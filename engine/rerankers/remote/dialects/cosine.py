@@ -37,10 +37,12 @@ class Cosine(Dialect):
         lengths = {len(vector) for vector in vectors}
         if len(lengths) > 1 or lengths == {0}:
             raise answers.refused(call, f"vectors of {', '.join(map(str, sorted(lengths)))} dimensions in one answer")
-        cosines = [None if np.isnan(value) else float(value) for value in _cosines(np.array(vectors))]
+        cosines = [None if np.isnan(value) else float(value) for value in _cosines(np.stack(vectors))]
+        if all(value is None for value in cosines):
+            raise answers.refused(call, "vectors of nothing but 0 have no direction", answers.AT_FAULT)
         return answers.complete(answers.scored(enumerate(cosines), call, ScoreKind.COSINE), body, response)
 
-    def _vectors(self, body: Any, response: WireResponse, call: RerankCall) -> list[list[float]]:
+    def _vectors(self, body: Any, response: WireResponse, call: RerankCall) -> list[FloatArray]:
         """The vectors in the order asked."""
         plain = dig(body, "embeddings")
         if isinstance(plain, list):
@@ -51,16 +53,21 @@ class Cosine(Dialect):
         return [_vector(by_row[row].get("embedding"), call) for row in sorted(by_row)]
 
 
-def _vector(value: Any, call: RerankCall) -> list[float]:
-    if not isinstance(value, list):
+def _vector(value: Any, call: RerankCall) -> FloatArray:
+    """float64[d] of a JSON list of numbers."""
+    try:
+        vector = np.asarray(value if isinstance(value, list) else None)
+    except (ValueError, OverflowError):
+        vector = np.asarray(None)
+    if vector.ndim != 1 or (vector.size and vector.dtype.kind not in "iuf"):
         raise answers.refused(call, "an entry without a vector", "is the model at this address one that embeds?")
-    return [answers.number(part, call) for part in value]
+    return vector.astype(np.float64)
 
 
 def _cosines(vectors: FloatArray) -> FloatArray:
     """float64[n] between the first row and each other; NaN where a vector is all zero and has no direction."""
     lengths = np.linalg.norm(vectors, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         cosines: FloatArray = (vectors[1:] @ vectors[0]) / (lengths[1:] * lengths[0])
     return np.clip(cosines, -1.0, 1.0)
 

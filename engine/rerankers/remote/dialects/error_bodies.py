@@ -1,13 +1,14 @@
 """What services say when they refuse: one reader for every documented form of an error body.
 
-{"error": {"message", "type", "code", "param"}}      OpenAI's form: vLLM, Together, LocalAI, GPUStack, llama.cpp
-{"error": {"type", "reason", "root_cause"}, "status"}                                          Elasticsearch
-{"error": {"code", "message", "status"}}                                                        Google, Pinecone
-{"error": "…", "error_type": "…"}                                                               TEI, Ollama
-{"message": "…", "id": "…"}, {"code", "message", "request_id" | "data"}      Cohere, DashScope, SiliconFlow
-{"detail": "…"}, {"detail": {"error": "…"}}, {"detail": [{"loc", "msg"}]}    Jina, Voyage, DeepInfra, FastAPI's 422
-{"message": "…", "__type": "…"}, {"Message": "…"}                                               AWS
-"…"                                                                                             LocalAI's 422
+- OpenAI's form (vLLM, Together, LocalAI, GPUStack, llama.cpp): ``{"error": {"message", "type", "code", "param"}}``
+- Elasticsearch: ``{"error": {"type", "reason", "root_cause"}, "status"}``
+- Google, Pinecone, OpenRouter: ``{"error": {"code", "message", "status"}}``
+- TEI, Ollama: ``{"error": "…", "error_type": "…"}``
+- Cohere, DashScope, SiliconFlow: ``{"message": "…", "id": "…"}``, ``{"code", "message", "request_id" | "data"}``
+- Jina, Voyage, NVIDIA: ``{"detail": "…"}``; DeepInfra: ``{"detail": {"error"}}``
+- FastAPI's 422: ``{"detail": [{"loc", "msg"}]}``
+- AWS: ``{"message": "…", "__type": "…"}``, ``{"Message": "…"}``
+- LocalAI's 422: a bare string
 """
 
 from __future__ import annotations

@@ -303,7 +303,9 @@ def test_ollama_s_vectors_and_times() -> None:
         ([[1, 0]] * 3, "3 vectors for 4 texts"),
         ([[1, 0], [1, 0], [1, 0, 0], [1, 0]], "vectors of 2, 3 dimensions"),
         ([[], [], [], []], "vectors of 0 dimensions"),
-        ([[1, 0], [1, "x"], [1, 0], [1, 0]], "no finite number"),
+        ([[1, 0], [1, "x"], [1, 0], [1, 0]], "without a vector"),
+        ([[1, 0], [[1], [0]], [1, 0], [1, 0]], "without a vector"),
+        ([[0, 0], [1, 0], [1, 0], [1, 0]], "no direction"),
         ([[1, 0], None, [1, 0], [1, 0]], "without a vector"),
     ],
 )

@@ -79,6 +79,7 @@ def _row(provider: Provider, settings: Settings, rule: OfflineRule, purpose: str
         "where": str(place) if place else "",
         "dialect": provider.dialect,
         "models": list(provider.models),
+        "fields": list(provider.fields),
         "score_kind": str(provider.kind_of(model)),
         "listwise": provider.is_listwise(model),
         "batch": min(provider.batch, provider.max_documents or provider.batch),

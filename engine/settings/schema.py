@@ -120,7 +120,6 @@ class ProviderSettings(Table, frozen=True):
     auth_header: str = ""
     auth_scheme: str = ""
     headers: dict[str, str] = {}
-    fields: list[str] = []
     extra: dict[str, FieldValue] = {}
     options: dict[str, str] = {}
     instruction: str = ""

@@ -170,7 +170,6 @@ KNOBS: dict[str, Knob] = {
     "providers.*.auth_scheme": Knob("The word before the key: Bearer, ApiKey, …; bare: none."),
     "providers.*.headers": Knob("Further header fields, each a value or env:NAME, file:PATH, keyring:NAME."),
     "providers.*.headers.*": Knob("The header field's value.", secret=True),
-    "providers.*.fields": Knob("The optional request fields that it takes, beyond query, documents and model."),
     "providers.*.extra": Knob("Request fields that are always sent."),
     "providers.*.extra.*": Knob("The request field's value."),
     "providers.*.options": Knob("What its address is filled with: region, project, …"),

@@ -17,7 +17,6 @@ _RERANKING = {
     "like",
     "path",
     "dialect",
-    "fields",
     "extra",
     "instruction",
     "max_query_chars",

@@ -39,7 +39,7 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     paths            the path where a model has another; key_bases: the base where a key begins so
     dialect          row of ``dialects.DIALECTS``
     wire             what the dialect is told of this provider: names of request and result fields, index base, …
-    fields           optional request fields that the provider documents: none other may be sent
+    fields           optional request fields that the provider documents
     extra            request fields that are always sent
     headers          header fields that are always sent
     instruction, max_tokens  the request field that takes ``rerank.instruction``, ``rerank.max_tokens``; '': none does

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 import numpy as np
 
+from engine.errors import SettingsError
 from engine.executor import run_in
 from engine.records import RanOn, RerankerInfo
 from engine.remote.pool import ClientPool
@@ -50,6 +51,12 @@ class RemoteReranker:
     def __init__(self, settings: RerankSettings, provider: Provider, context: RerankContext, pool: ClientPool) -> None:
         self._settings, self._provider, self._context, self._pool = settings, provider, context, pool
         self._model = settings.model or (provider.models[0] if provider.models else "")
+        if provider.needs_model and not self._model:
+            raise SettingsError(
+                f"rerank.model is empty, and {provider.label} needs one",
+                path="rerank.model",
+                hint="write the model's name as the provider has it",
+            )
         self._url = endpoint(provider, settings.base_url, self._model)
         self._dialect = DIALECTS[provider.dialect]
         self._service = Service(provider.label, provider.limits, provider.timeouts, self._dialect.error_text)

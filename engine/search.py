@@ -82,6 +82,7 @@ class Search:
 
     def rank(self, settings: Settings) -> Trace:
         """The trace of what is here under these settings; it becomes the latest."""
+        hits = self.retrieval.hits
         pool = self.retrieval.pool(settings)
         effective = self.ledger.effective(settings)
         scores = self.ledger.scores(effective, pool, self.retrieval.rows(settings))
@@ -95,7 +96,7 @@ class Search:
             ranking=ranking,
             analysis=self.analysis,
             stages=tuple(self._stages.values()),
-            totals={name: hits.total for name, hits in self.retrieval.hits.items()},
+            totals={name: hits[name].total for name in settings.legs if name in hits},
             reranker=reranker,
             documents=self._documents,
             warnings=(*ranking.warnings, *(reranker.warnings if reranker else ())),

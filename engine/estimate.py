@@ -49,11 +49,12 @@ class Estimate:
     def text(self) -> str:
         """In one sentence."""
         what = f"{self.documents:,} documents, " if self.purpose == "rerank" else ""
-        cost = "cost unknown" if self.usd is None else f"about {self.usd:.2f} US$"
+        about = "cost unknown" if self.usd is None else f"about {self.usd:.2f} US$"
+        cost = "less than 0.01 US$" if self.usd is not None and self.usd < 0.01 else about
         model = f" ({self.model})" if self.model else ""
         return (
-            f"{self.purpose} by {self.provider}{model} at {self.host}, {self.place}: {self.requests:,} requests, {what}"
-            f"about {self.tokens:,} tokens, {cost}"
+            f"{self.purpose} by {self.provider}{model} at {self.host}, on {self.place}: {self.requests:,} requests, "
+            f"{what}about {self.tokens:,} tokens, {cost}"
         )
 
 

@@ -134,10 +134,10 @@ async def test_refusals_offline_and_unknown_names_say_what_to_do() -> None:
     async with embedder("cohere/embed-v4.0", {}, offline=True) as service:
         with pytest.raises(RemoteError, match="offline: Cohere is on the internet"):
             await service.embed_query("bees")
-    async with serving(Reply(401, b'{"error": {"message": "bad key"}}')) as server:
-        async with embedder("openai/m", settings_for("openai", server)) as service:
-            with pytest.raises(RemoteError, match="OpenAI: 401 Unauthorized: bad key"):
-                await service.embed_query("bees")
+    refusal = Reply(401, b'{"error": {"message": "bad key"}}')
+    async with serving(refusal) as server, embedder("openai/m", settings_for("openai", server)) as service:
+        with pytest.raises(RemoteError, match="OpenAI: 401 Unauthorized: bad key"):
+            await service.embed_query("bees")
     context = EmbedContext(make_executor())
     with pytest.raises(SettingsError, match="there is no embedder 'nobody/m'"):
         make("nobody/m", context)

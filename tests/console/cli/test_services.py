@@ -1,0 +1,195 @@
+"""providers, doctor, stats, --offline and --yes, and an index by a service: the program against loopback servers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.rerankers.remote.providers import table
+from tests.console.cli.conftest import Cli
+from tests.servers import embedders, strict, vendors
+from tests.servers.loopback import Loopback, Reply, Request, serving
+
+KEY = strict.KEY
+
+
+@contextmanager
+def running(answer: Callable[[Request], Reply]) -> Iterator[Loopback]:
+    """The server on a loop of its own: the program runs its own loops in this thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    context = serving(answer=answer)
+    try:
+        yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(5)
+    finally:
+        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for row in table().values():
+        for place in row.keys:
+            for variable in place.split(":"):
+                monkeypatch.delenv(variable, raising=False)
+
+
+def test_providers_lists_the_table_with_what_is_configured(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CO_API_KEY", KEY)
+    rows = {row["name"]: row for row in cli("providers", "-o", "json").json}
+    assert set(table()) <= set(rows)
+    cohere, tei, voyage = rows["cohere"], rows["tei"], rows["voyage"]
+    assert (cohere["ready"], cohere["key"], cohere["where"]) == (True, "env:CO_API_KEY", "the internet")
+    assert (tei["ready"], tei["missing"]) == (
+        False,
+        "rerank.base_url is empty, and HuggingFace TEI has no address of its own",
+    )
+    assert (voyage["ready"], voyage["key_variables"]) == (False, ["VOYAGE_API_KEY"])
+    assert all(row["suits"] for row in rows.values())
+    shown = cli("providers", "--ready")
+    assert b"cohere" in shown.out
+    assert b"voyage" not in shown.out
+    assert KEY.encode() not in shown.out
+    assert not any(row["ready"] for row in cli("providers", "cohere", "--offline", "-o", "json").json)
+
+
+def test_providers_knows_those_of_the_settings(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        '[rerank]\nprovider = "mine"\n[providers.mine]\nbase_url = "http://localhost:9"\nmodels = ["m"]\n'
+    )
+    (row,) = cli("providers", "mine", "-c", tmp_path / "mine.toml", "-o", "json").json
+    assert (row["own"], row["chosen"], row["ready"], row["url"]) == (True, True, True, "http://localhost:9/rerank")
+    refused = cli("providers", "cohere2")
+    assert refused.code == 2
+    assert "there is no provider 'cohere2'" in refused.err
+
+
+def test_doctor_asks_a_reranker_and_stats_counts_it(cli: Cli, index: Path) -> None:
+    def tei(request: Request) -> Reply:
+        if request.line.startswith("GET /info "):
+            info = {"model_id": "bge", "model_type": {"reranker": {}}, "max_client_batch_size": 32}
+            return strict.reply({**info, "max_input_length": 512})
+        return vendors.VENDORS["tei"](request)
+
+    with running(tei) as server:
+        sets = ("--set", "rerank.provider=tei", "--set", f"rerank.base_url={server.url}", "--index", index)
+        done = cli("doctor", *sets, "--repeat", "3")
+        assert done.code == 0, done.out.decode()
+        text = done.out.decode()
+        assert "✓ index: small: 5 documents, vectors by static (256)" in text
+        assert "✓ reranker tei, key: none, and none is needed" in text
+        assert "the same every time" in text
+        assert "✓ reranker tei, model: bge, 32 documents a request, 512 tokens each" in text
+        small = cli("doctor", *sets, "--set", "providers.tei.max_documents=64", "--set", "providers.tei.batch=64")
+        assert small.code == 1
+        assert "but 64 are sent  → set providers.tei.batch = 32" in small.out.decode()
+    (usage,) = cli("stats", "-o", "json").json
+    assert (usage["provider"], usage["purpose"], usage["calls"], usage["failures"]) == ("tei", "rerank", 4, {})
+    assert "tei" in cli("stats", "--days", "1").out.decode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Reply(401, b'{"message": "invalid api token"}'), "Cohere: 401 Unauthorized: invalid api token"),
+        (Reply(200, b"<html>hello</html>"), "no JSON"),
+        (
+            Reply(body=b'{"results": [{"index": 0, "relevance_score": 0.9}, {"index": 1, "relevance_score": 0.1}]}'),
+            "the irrelevant document is above",
+        ),
+    ],
+)
+def test_doctor_fails_where_a_service_does(cli: Cli, answer: Reply, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CO_API_KEY", KEY)
+    with running(lambda request: answer) as server:
+        done = cli("doctor", "cohere", "--set", f"rerank.base_url={server.url}", "--set", "rerank.provider=cohere")
+    assert done.code == 1
+    assert said in done.out.decode()
+    assert KEY not in done.out.decode() + done.err
+
+
+def test_doctor_tells_of_missing_things_without_asking_anybody(cli: Cli, tmp_path: Path) -> None:
+    done = cli("doctor", "voyage", "-o", "json")
+    assert done.code == 1
+    failed = [one for one in done.json if one["ok"] is False]
+    assert [one["text"] for one in failed] == ["Voyage AI needs a key: VOYAGE_API_KEY not set"]
+    (tmp_path / "bad.toml").write_text("[rerank]\ntop_n = 0\n")
+    assert "✗ settings: rerank.top_n" in cli("doctor", "-c", tmp_path / "bad.toml").out.decode()
+
+
+def test_stats_of_nothing(cli: Cli) -> None:
+    assert "no service was asked yet" in cli("stats").err
+
+
+def test_offline_refuses_with_one_sentence(cli: Cli, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CO_API_KEY", KEY)
+    sets = ("--set", "rerank.provider=cohere", "--index", index)
+    report = cli("search", "seconds", *sets, "--offline").json
+    outcome = next(stage for stage in report["stages"] if stage["name"] == "rerank")["outcome"]
+    assert (outcome["status"], outcome["reason"]) == ("failed", "offline")
+    monkeypatch.setenv("RANKSCOPE_REMOTE__OFFLINE", "true")
+    assert cli("search", "seconds", *sets).json["results"] == report["results"]
+    required = cli("search", "seconds", *sets, "--set", "rerank.required=true")
+    assert required.code == 4
+
+
+def test_a_set_of_queries_is_asked_for_once_before_it_leaves(
+    cli: Cli, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can answer here, so that it takes --yes; nothing was sent before."""
+    monkeypatch.setenv("CO_API_KEY", KEY)
+    (tmp_path / "queries.txt").write_text("seconds\nwhite space\n")
+    (tmp_path / "q.jsonl").write_text('{"_id": "1", "text": "seconds"}\n')
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n1\ttime.sleep\t1\n")
+    sets = ("--set", "rerank.provider=cohere", "--set", "providers.cohere.price=2000", "--index", index)
+    refused = cli("search", "--queries", tmp_path / "queries.txt", *sets)
+    assert refused.code == 2
+    assert not refused.out
+    assert "note: rerank by Cohere (rerank-v4.0-pro) at api.cohere.com, on the internet: 2 requests, 10 " in refused.err
+    assert "--yes agrees to that" in refused.err
+    judged = ("evaluate", "--queries", tmp_path / "q.jsonl", "--qrels", tmp_path / "qrels.tsv", *sets)
+    assert cli(*judged).code == 2
+    offline = cli("search", "--queries", tmp_path / "queries.txt", *sets, "--offline")
+    assert offline.code == 0
+    assert len(offline.lines) == 2
+
+
+def test_what_stays_on_this_machine_needs_no_agreement_and_yes_is_agreement(
+    cli: Cli, index: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "queries.txt").write_text("seconds\nwhite space\n")
+    with running(vendors.VENDORS["tei"]) as server:
+        sets = ("--set", "rerank.provider=tei", "--set", f"rerank.base_url={server.url}", "--index", index)
+        lines = cli("search", "--queries", tmp_path / "queries.txt", *sets).lines
+        assert {line["reranker"]["provider"] for line in lines} == {"tei"}
+        agreed = cli("search", "--queries", tmp_path / "queries.txt", *sets, "--yes", "--no-cache")
+        assert agreed.code == 0
+        assert len(server.requests) == 4
+
+
+def test_an_index_is_built_and_searched_by_a_service(cli: Cli, corpus: Path, tmp_path: Path) -> None:
+    with running(embedders.VENDORS["ollama"]) as server:
+        sets = (
+            "--set",
+            "legs.dense.embedder=ollama/nomic-embed-text",
+            "--set",
+            f"providers.ollama.base_url={server.url}",
+        )
+        built = cli("index", corpus, "--into", tmp_path / "made", *sets)
+        assert built.code == 0, built.err
+        report = cli("search", "seconds", "--index", tmp_path / "made", *sets).json
+    embed = next(stage for stage in report["stages"] if stage["name"] == "embed")
+    assert (embed["ran_on"], embed["outcome"]["status"]) == ("remote", "ok")
+    assert all(result["legs"]["dense"]["raw"] is not None for result in report["results"])
+    manifest: Any = json.loads((tmp_path / "made" / "rankscope-index.json").read_text())
+    assert manifest["spec"]["embedding"]["dimension"] == embedders.DIMENSION

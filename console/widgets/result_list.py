@@ -111,6 +111,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
             return
         chosen = self.view.id_at(min(max(place, 0), len(self.view) - 1))
         if chosen != self.cursor_id:
+            self.cursor_id = chosen  # at once, so that every key of a burst is a step; the screen's answer paints it
             self._tell(CursorMoved(self.name or "", chosen))
 
     def on_click(self, event: events.Click) -> None:

@@ -215,6 +215,18 @@ async def test_the_cursor_is_on_the_same_document_in_both_lists(store: WatchedSt
         assert lists.reranked.place == 2
 
 
+async def test_every_key_of_a_burst_moves_the_cursor(store: WatchedStore) -> None:
+    async with running(pipeline_on(store), query=QUERY) as (app, pilot):
+        await answered(app, pilot)
+        fused = app.main.panes.lists.fused
+        start = fused.place
+        for _ in range(3):
+            fused.action_move(1)
+        await pilot.pause()
+        assert fused.place == start + 3
+        assert app.main.cursor_id == fused.cursor_id
+
+
 async def test_a_pinned_document_is_followed_in_a_line(store: WatchedStore) -> None:
     async with running(pipeline_on(store), query=QUERY) as (app, pilot):
         await answered(app, pilot)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from console.numbers import duration
+from engine.asking import LIMIT
 from engine.records import Document, Outcome, StageReport, Status
 from engine.trace import Trace
 
@@ -74,7 +75,8 @@ def _rerank_view(trace: Trace) -> StatusView:
     name = trace.reranker.model or trace.reranker.provider if trace.reranker else trace.settings.rerank.provider
     counts = f"reranked {done}/{total}"
     if outcome.status is not Status.OK:
-        return StatusView(mark, role, f"{counts}, then: {_why(outcome)}", counts)
+        then = ":" if outcome.reason == LIMIT else ", then:"
+        return StatusView(mark, role, f"{counts}{then} {_why(outcome)}", counts)
     if done < total:
         return StatusView("◐", "unscored", f"{counts}, {total - done} new unscored · {name}", counts)
     return StatusView(mark, role, f"{counts} in {duration(stage.ms)} · {name}", counts)

@@ -98,11 +98,11 @@ class RerankLedger:
         """Those that were never asked, or lack the token similarity that the blend ``ragflow`` needs."""
         known = self.known(settings)
         needs_tokens = settings.blend == "ragflow"
-        return [
-            i
-            for i in ids
-            if i not in known or (needs_tokens and known[i] is not UNSCORED and math.isnan(known[i].token_similarity))
-        ]
+
+        def lacks_tokens(answer: Scored) -> bool:
+            return answer is not UNSCORED and answer is not BEYOND and math.isnan(answer.token_similarity)
+
+        return [i for i in ids if i not in known or (needs_tokens and lacks_tokens(known[i]))]
 
     def scores(self, settings: Settings, pool: CandidatePool, row_of: Mapping[str, int]) -> RerankScores:
         """What is known, over the pool's rows."""

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from console.views_status import status_view
 from engine.api import open_pipeline
 from engine.pipeline import Pipeline
 from engine.records import RanOn, Status
@@ -148,6 +149,7 @@ async def test_a_listwise_model_is_asked_once_and_says_where_it_stops(ask: Calla
         assert (outcome.status, outcome.done, outcome.reason) == (Status.PARTIAL, 5, "limit")
         assert outcome.total > 5
         assert outcome.text == "provider limit: jina-reranker-v3 scores at most 5 together"
+        assert status_view(trace).text == f"reranked 5/{outcome.total}: {outcome.text}"
         unscored = order(trace)[5:]
         assert unscored == [i for i in fused(trace) if i in unscored], "the rest follows in fused order"
         again = await ask(

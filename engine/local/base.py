@@ -38,7 +38,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parity(msgspec.Struct, frozen=True, kw_only=True):
-    """How the chosen backend compared with the fp32 reference at load: ``difference`` is max |Δlogit| over ``pairs``."""
+    """How the chosen backend compared with the fp32 reference at load; ``difference`` is max |Δlogit| of ``pairs``."""
 
     difference: float
     tau: float
@@ -104,8 +104,8 @@ class Scorer(Protocol):
         ...
 
     def score(self, pairs: Sequence[Pair], stopped: Callable[[], bool] = ...) -> list[float]:
-        """The raw score of each pair, computed in fp32 at the end, in the order given; pairs of different queries may be
-        mixed. ``stopped`` is asked between layers of long batches. Raises ``Stopped``, and torch's own errors."""
+        """The raw score of each pair, computed in fp32 at the end, in the order given; pairs of different queries may
+        be mixed. ``stopped`` is asked between layers of long batches. Raises ``Stopped``, and torch's own errors."""
         ...
 
 
@@ -115,7 +115,9 @@ class TextEncoder(Protocol):
     @property
     def info(self) -> ModelInfo: ...
 
-    def encode(self, texts: Sequence[str], as_query: bool, instruction: str = "") -> tuple[bytes, list[int], list[bool]]:
+    def encode(
+        self, texts: Sequence[str], as_query: bool, instruction: str = ""
+    ) -> tuple[bytes, list[int], list[bool]]:
         """float32[len(texts), dimension] as bytes, the tokens seen of each text, and whether it was cut."""
         ...
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.settings.paths import Keys, join, quote
-from engine.settings.schema import FeatureSettings, ProviderSettings, Settings
+from engine.settings.schema import FeatureSettings, ProviderSettings, Settings, SparseLeg
 from engine.settings.shape import LEG_KINDS, ROOT, Shape, child, fields_of, kinds_of
 from engine.settings.table import Knob
 
@@ -20,11 +20,13 @@ _HEAD: Final = """\
 _WIDTH: Final = 110
 _TEXTS: Final = {"type": "array", "items": {"type": "string"}}
 _SAMPLE: Final = Settings(
+    legs={**Settings().legs, "sparse": SparseLeg()},
+    weights={**Settings().weights, "sparse": 0.0},
     features={"pagerank": FeatureSettings(field="pagerank")},
     filter={"language": ["en", "de"]},
     providers={"my-server": ProviderSettings(base_url="http://localhost:8000")},
 )
-"""The defaults, with one entry in each table that is empty by default."""
+"""The defaults, with one entry in each table that is empty by default and a leg of each kind."""
 
 
 def template() -> str:
@@ -40,11 +42,11 @@ def _section(shape: Shape, keys: Keys, node: Any) -> list[str]:
     own = [item for item in below if not _is_section(item[2], keys)]
     lines: list[str] = []
     if own:
-        optional = keys[0] in ("features", "filter", "providers")
+        optional = keys[0] in ("features", "filter", "providers") or keys == ("legs", "sparse")
         lines += ["", f"{'#' if optional else ''}[{join(keys)}]"]
         for name, value, inner in own:
             lines += _explained(inner.knob)
-            lines.append(f"{'' if keys == ('weights',) else '#'}{quote(name)} = {_toml(value)}")
+            lines.append(f"{'' if keys == ('weights',) and name != 'sparse' else '#'}{quote(name)} = {_toml(value)}")
     for name, value, inner in below:
         if _is_section(inner, keys):
             lines += _section(inner, (*keys, name), value)

@@ -23,6 +23,21 @@ class StoreSettings(Table, frozen=True):
     kind: str = "embedded"
     path: str = "index"
     """Folder of the embedded index, relative to the settings file."""
+    url: str = ""
+    index: str = ""
+    username: str = ""
+    password: str = ""
+    api_key: str = ""
+    bearer: str = ""
+    cloud_id: str = ""
+    ca_file: str = ""
+    fingerprint: str = ""
+    id_field: str = ""
+    title_field: str = ""
+    fields: list[str] = []
+    preference: str = ""
+    search_type: Literal["auto", "query_then_fetch", "dfs_query_then_fetch"] = "auto"
+    profile: bool = False
 
 
 class LexicalLeg(Table, frozen=True):
@@ -36,6 +51,10 @@ class LexicalLeg(Table, frozen=True):
     b: float = 0.75
     minimum_should_match: str = "0%"
     synonyms: str = ""
+    body: str = ""
+    """File of a query body of the user's own, with ``{{query}}`` in it (Elasticsearch, OpenSearch)."""
+    template: str = ""
+    """Name of a search template that the engine has stored."""
     top_k: int = 1024
 
 
@@ -44,11 +63,23 @@ class DenseLeg(Table, frozen=True):
     embedder: str = "static"
     text: str = "{title}\n{text}"
     """Template over stored fields of what is embedded (index-time)."""
+    field: str = ""
+    """Field of the vectors where the index has several (Elasticsearch, OpenSearch)."""
+    num_candidates: int = 0
+    exact: bool = False
     top_k: int = 1024
     similarity_threshold: float = 0.0
 
 
-LegSettings = LexicalLeg | DenseLeg
+class SparseLeg(Table, frozen=True):
+    kind: Literal["sparse"] = "sparse"
+    field: str = ""
+    inference_id: str = ""
+    analyzer: str = ""
+    top_k: int = 1024
+
+
+LegSettings = LexicalLeg | DenseLeg | SparseLeg
 
 
 class FeatureSettings(Table, frozen=True):

@@ -27,6 +27,8 @@ DTYPES = ("auto", "fp32", "bf16", "fp16", "int8")
 
 SCORE_KINDS = ("probability", "logit", "cosine", "dot", "bm25", "sparse", "judge", "fused", "unknown")
 PRICE_UNITS = ("tokens", "searches", "requests")
+LEG_KINDS = ("lexical", "dense", "sparse")
+SEARCH_TYPES = ("auto", "query_then_fetch", "dfs_query_then_fetch")
 
 MAX_TOP = 2048
 MAX_MS = 600_000
@@ -73,6 +75,7 @@ class Knob:
         return f"at least {self.minimum:g}" if self.minimum is not None else ""
 
 
+_LEG_KIND = Knob("What the leg does; default: its name.", choices=LEG_KINDS)
 _LEG_TOP_K = Knob("Candidates that the leg returns.", "top k", 1, MAX_TOP, 1, unit="documents", log=True)
 _RANK_CONSTANT = Knob(
     "k of reciprocal rank fusion; higher flattens the ranks.", "rank k", 1, 1000, 1, live=True, log=True
@@ -90,7 +93,26 @@ def _row(help_: str, maximum: float | None = None, unit: str = "") -> Knob:
 KNOBS: dict[str, Knob] = {
     "store.kind": Knob("The search engine: embedded is Rankscope's own index in a folder."),
     "store.path": Knob("Folder of the embedded index, relative to this file.", file=True),
-    "legs.<lexical>.kind": Knob("What the leg does; default: its name.", choices=("lexical", "dense")),
+    "store.url": Knob("Address of the engine, such as https://localhost:9200; several apart by commas."),
+    "store.index": Knob("The index, alias or data stream that is searched."),
+    "store.username": Knob("User name for the engine."),
+    "store.password": Knob("env:NAME, file:PATH or keyring:NAME of the user's password.", secret=True),
+    "store.api_key": Knob("env:NAME, file:PATH or keyring:NAME of an API key.", secret=True),
+    "store.bearer": Knob("env:NAME, file:PATH or keyring:NAME of a bearer token.", secret=True),
+    "store.cloud_id": Knob("Elastic Cloud's name of the deployment, instead of store.url."),
+    "store.ca_file": Knob("Certificates to trust, relative to this file.", file=True),
+    "store.fingerprint": Knob("SHA-256 fingerprint of the engine's certificate, to trust it alone."),
+    "store.id_field": Knob("Keyword field that identifies a document; empty: the engine's own _id."),
+    "store.title_field": Knob("Stored field that names a document; empty: title."),
+    "store.fields": Knob("Stored fields that are fetched; empty: all but vectors."),
+    "store.preference": Knob("Which copies of the shards answer: _local, or any text to keep to the same ones."),
+    "store.search_type": Knob(
+        "Whose term statistics count: dfs_query_then_fetch takes them of the whole index; auto does where it has"
+        " more than one shard.",
+        choices=SEARCH_TYPES,
+    ),
+    "store.profile": Knob("Whether the engine tells where the time of each search goes; it slows the search."),
+    "legs.<lexical>.kind": _LEG_KIND,
     "legs.<lexical>.fields": Knob("The fields searched, each with its boost; their scores add up."),
     "legs.<lexical>.fields.*": Knob(
         "Boost of the field inside the leg.", minimum=0, maximum=10, step=0.1, live=True, needs="boosts"
@@ -104,14 +126,31 @@ KNOBS: dict[str, Knob] = {
     "legs.<lexical>.b": Knob("BM25: how much long fields lose.", minimum=0, maximum=1, step=0.05, live=True, needs="b"),
     "legs.<lexical>.minimum_should_match": Knob("How many of the query's terms a document must have: 2, 75%, -1."),
     "legs.<lexical>.synonyms": Knob("File of synonyms, relative to this file; an expansion weighs 0.25.", file=True),
+    "legs.<lexical>.body": Knob("File of a query body of your own, JSON with {{query}} in it.", file=True),
+    "legs.<lexical>.template": Knob("Name of a search template stored in the engine; it gets the parameter query."),
     "legs.<lexical>.top_k": _LEG_TOP_K,
-    "legs.<dense>.kind": Knob("What the leg does; default: its name.", choices=("lexical", "dense")),
+    "legs.<dense>.kind": _LEG_KIND,
     "legs.<dense>.embedder": Knob("What turns text into vectors; fixed when the index is built."),
     "legs.<dense>.text": Knob("Template of the text that is embedded; fixed when the index is built."),
+    "legs.<dense>.field": Knob("Field of the vectors; empty: the only one that the index has."),
+    "legs.<dense>.num_candidates": Knob(
+        "Candidates of each shard in an approximate search; 0: twice top_k.",
+        "candidates",
+        minimum=0,
+        maximum=10_000,
+        step=1,
+        unit="documents",
+    ),
+    "legs.<dense>.exact": Knob("Whether every vector is compared, where the engine would search approximately."),
     "legs.<dense>.top_k": _LEG_TOP_K,
     "legs.<dense>.similarity_threshold": Knob(
         "Least cosine that counts; 0 is off.", "similarity", 0, 1, 0.05, live=True
     ),
+    "legs.<sparse>.kind": _LEG_KIND,
+    "legs.<sparse>.field": Knob("Field of the sparse vectors; empty: the only one that the index has."),
+    "legs.<sparse>.inference_id": Knob("The engine's inference endpoint, or model id, that expands the query."),
+    "legs.<sparse>.analyzer": Knob("Analyzer of the index whose tokens are the query's, each with weight 1."),
+    "legs.<sparse>.top_k": _LEG_TOP_K,
     "weights": Knob("One weight per leg; only their ratio matters, and a leg at 0 is not run."),
     "weights.*": Knob("The leg's share of the fused score.", minimum=0, step=0.05, slider=1, live=True),
     "features.*.field": Knob("The numeric field added to the fused score."),

@@ -7,7 +7,7 @@ import msgspec
 
 from engine.settings import document
 from engine.settings.load import decode
-from engine.settings.schema import FeatureSettings, ProviderSettings, Settings
+from engine.settings.schema import FeatureSettings, ProviderSettings, Settings, SparseLeg
 from engine.settings.shape import patterns
 from engine.settings.table import KNOBS
 
@@ -19,6 +19,8 @@ def test_the_template_sets_nothing():
 def test_every_line_of_the_template_can_be_taken_in():
     opened = re.sub(r"^#(?! )", "", document.template(), flags=re.MULTILINE)
     sample = {
+        "legs": {**Settings().legs, "sparse": SparseLeg()},
+        "weights": {**Settings().weights, "sparse": 0.0},
         "features": {"pagerank": FeatureSettings(field="pagerank")},
         "filter": {"language": ["en", "de"]},
         "providers": {"my-server": ProviderSettings(base_url="http://localhost:8000")},

@@ -143,7 +143,7 @@ def test_replace_and_get(path, value, stored):
         ("weights.dense", float("inf"), "weights.dense: inf is not a finite number", "at least 0"),
         ("weights.dense", -0.1, "weights.dense: -0.1 is outside its range, at least 0", "at least 0"),
         ("weights.dens", 1, "weights.dens: there is no leg of this name", "did you mean weights.dense?"),
-        ("legs.sparse.top_k", 1, "legs.sparse.kind: unknown kind 'sparse'", "lexical, dense"),
+        ("legs.splade.top_k", 1, "legs.splade.kind: unknown kind 'splade'", "lexical, dense, sparse"),
         ("legs.lexcal.k1", 1, "unknown leg 'lexcal'", "did you mean legs.lexical?"),
         ("features.p.weight", 1.0, "features.p is not set", "there are none yet"),
         ("rerank", {}, "rerank is a table", "one by one"),

@@ -124,7 +124,11 @@ class Session:
         if not isinstance(event, Fused | RerankProgress | Finished):
             return event
         if settings != self.settings:
-            event = replace(event, trace=search.turn(self.settings))
+            turned = search.turn(self.settings)
+            if isinstance(event, RerankProgress):
+                event = replace(event, look=lambda: turned)
+            else:
+                event = replace(event, trace=turned)
         self.trace = event.trace
         return event
 

@@ -44,7 +44,7 @@ class Asking:
         """Score what is unknown; the stage's outcome is reported and returned."""
         search, recorder = self.search, self.recorder
         todo = search.ledger.unknown(self.rerank, self.ids)
-        if not todo and self.instead_of is None and (before := search.stage("rerank")) is not None:
+        if not todo and self.instead_of is None and (before := search.ledger.report(self.rerank)) is not None:
             return before.outcome
         start, budget = recorder.started("rerank"), recorder.budget_ms(self.settings.budget.rerank_ms)
         outcome = Outcome()
@@ -61,6 +61,7 @@ class Asking:
             outcome = self._account(outcome)
             info = search.ledger.info(self.rerank)
             recorder.finished("rerank", start, info.ran_on if info else RanOn.THREAD, outcome, parts=self._parts())
+            search.ledger.keep_report(self.rerank, recorder.reports[-1])
         return outcome
 
     def _parts(self) -> tuple[StagePart, ...]:
@@ -87,7 +88,7 @@ class Asking:
                         known.clear()  # scores of another list do not compare with these
                         known.update(answered)
                     done, total = self._progress()
-                    self.recorder.emit(RerankProgress(done, total, search.rank(self.settings)))
+                    self.recorder.emit(RerankProgress(done, total, search.rank_later(self.settings)))
         finally:
             self._keep_info(reranker, before)
 

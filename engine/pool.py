@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.records import CandidatePool, FloatArray, IntArray, Leg
 from engine.stores.base import LegHits
@@ -22,17 +23,18 @@ class LegColumn:
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """The union of the legs' answers in pool order: ``ids[n]``, the store's ``rows`` int64[n], and for each leg where
-    its hits stand in it (``places[leg]``)."""
+    its hits stand in it (``places[leg]``) and which of the ids it did not return (``absent[leg]``, in pool order)."""
 
     ids: tuple[str, ...]
     rows: IntArray
     places: tuple[IntArray, ...]
+    absent: tuple[tuple[str, ...], ...]
 
 
 def unite(answers: Sequence[LegHits]) -> Candidates:
     """Every document once, by the store's row numbers (the index order)."""
     if not answers:
-        return Candidates((), np.zeros(0, dtype=np.int64), ())
+        return Candidates((), np.zeros(0, dtype=np.int64), (), ())
     rows = np.sort(np.concatenate([hits.rows for hits in answers]))
     rows = rows[np.diff(rows, prepend=-1) > 0]  # np.unique imports numpy.ma, 30 ms of a process's first search
     ids = np.empty(len(rows), dtype=object)
@@ -41,14 +43,14 @@ def unite(answers: Sequence[LegHits]) -> Candidates:
         place = np.searchsorted(rows, hits.rows)
         ids[place] = np.asarray(hits.ids, dtype=object)
         places.append(place)
-    return Candidates(tuple(ids), rows, tuple(places))
+    return Candidates(tuple(ids), rows, tuple(places), tuple(_others(ids, place) for place in places))
 
 
-def absent_ids(candidates: Candidates, leg: int) -> list[str]:
-    """The candidates that the leg did not return, in pool order."""
-    mask = np.ones(len(candidates.ids), dtype=bool)
-    mask[candidates.places[leg]] = False
-    return [candidates.ids[row] for row in np.flatnonzero(mask)]
+def _others(ids: npt.NDArray[np.object_], place: IntArray) -> tuple[str, ...]:
+    """The ids that are at none of these places."""
+    mask = np.ones(len(ids), dtype=bool)
+    mask[place] = False
+    return tuple(ids[mask])
 
 
 def build(
@@ -58,7 +60,7 @@ def build(
     features: Mapping[str, FloatArray],
     groups: tuple[str, ...] = (),
 ) -> CandidatePool:
-    """The pool of the candidates. ``completed[l]`` holds the scores of ``absent_ids(candidates, l)`` in their order
+    """The pool of the candidates. ``completed[l]`` holds the scores of ``candidates.absent[l]`` in their order
     (NaN: none), or None where the store could not give them; ``features[name]`` is float64[n], NaN where lacking."""
     n, legs = len(candidates.ids), len(columns)
     scores = np.full((n, legs), np.nan)

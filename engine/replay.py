@@ -156,8 +156,9 @@ class ReplayedSearch(Search):
         trace = super().rank(settings)
         if settings != self.recorded.settings:
             gaps = {report.name: report for report in self._gaps(settings, trace)}
-            trace = replace(trace, stages=tuple({**self._stages, **gaps}.values()))
-        self.trace = trace
+            told = replace(trace, stages=tuple({**self._stages, **gaps}.values()))
+            self._latest = lambda: told
+            return told
         return trace
 
     async def _drive(self, settings: Settings, recorder: StageRecorder) -> Trace:

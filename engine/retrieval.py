@@ -6,7 +6,7 @@ Kept per leg under a key of everything that its answer depends on, so that a lat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
@@ -20,7 +20,6 @@ from engine.stores.base import LegHits, LegRequest, LiveStore, Store, StoreInfo
 
 Vector = npt.NDArray[np.float32]
 Key = tuple[bytes, bytes]
-_ABSENT: tuple[float, tuple[float, ...]] = (float("nan"), ())
 
 
 def leg_key(leg: LegSettings, settings: Settings) -> Key:
@@ -48,9 +47,10 @@ class Retrieval:
     vectors: dict[str, Vector | None] = field(default_factory=dict)
     hits: dict[str, LegHits] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
-    _completed: dict[str, dict[str, tuple[float, tuple[float, ...]]]] = field(default_factory=dict)
+    _completed: dict[str, LegHits] = field(default_factory=dict)
     _features: dict[str, dict[str, float]] = field(default_factory=dict)
     _groups: dict[str, dict[str, str]] = field(default_factory=dict)
+    _candidates: tuple[list[str], pools.Candidates] | None = None
     _pool: CandidatePool | None = None
     _pool_key: tuple[object, ...] = ()
     _rows: tuple[CandidatePool | None, Mapping[str, int]] = field(default=(None, {}))
@@ -70,7 +70,7 @@ class Retrieval:
 
     def absorb(self, name: str, settings: Settings, hits: LegHits | None) -> None:
         """Keep a leg's answer; None (it failed or has no vector) forgets an older one."""
-        self._pool = None
+        self._candidates = self._pool = None
         self._completed.pop(name, None)
         self.hits.pop(name, None)
         self.keys.pop(name, None)
@@ -83,15 +83,20 @@ class Retrieval:
         return [name for name in settings.legs if name in self.hits]
 
     def candidates(self, settings: Settings) -> pools.Candidates:
-        return pools.unite([self.hits[name] for name in self.answered(settings)])
+        """What any leg returned; the same object until a leg answers anew."""
+        legs = self.answered(settings)
+        if self._candidates is None or self._candidates[0] != legs:
+            self._candidates = legs, pools.unite([self.hits[name] for name in legs])
+        return self._candidates[1]
 
     def completions(self, settings: Settings) -> list[Completion]:
         """What is still to be asked so that every leg has a score for every candidate."""
         candidates = self.candidates(settings)
         wanted = []
         for index, name in enumerate(self.answered(settings)):
-            known = self._completed.get(name, {})
-            ids = tuple(i for i in pools.absent_ids(candidates, index) if i not in known)
+            absent, done = candidates.absent[index], self._completed.get(name)
+            known = frozenset(done.ids) if done and done.ids != absent else frozenset()
+            ids = () if done and done.ids == absent else tuple(i for i in absent if i not in known)
             if ids:
                 wanted.append(Completion(name, self.request(name, settings), ids))
         return wanted
@@ -99,10 +104,8 @@ class Retrieval:
     def complete(self, wanted: Completion, hits: LegHits) -> None:
         """Keep the scores that were asked for."""
         self._pool = None
-        known = self._completed.setdefault(wanted.leg, {})
-        parts = hits.field_scores
-        rows = [()] * len(wanted.ids) if parts is None else [tuple(row) for row in parts.tolist()]
-        known.update(zip(wanted.ids, zip(hits.scores.tolist(), rows, strict=True), strict=True))
+        hits, before = replace(hits, ids=wanted.ids), self._completed.get(wanted.leg)
+        self._completed[wanted.leg] = hits if before is None else _joined(before, hits)
 
     def feature_fields(self, settings: Settings) -> tuple[str, ...]:
         """The columns that the settings' features read, each once."""
@@ -142,14 +145,14 @@ class Retrieval:
         """Document id → row of the pool."""
         pool = self.pool(settings)
         if self._rows[0] is not pool:
-            self._rows = (pool, {i: row for row, i in enumerate(pool.ids)})
+            self._rows = (pool, dict(zip(pool.ids, range(len(pool)), strict=True)))
         return self._rows[1]
 
     def _build(self, settings: Settings) -> CandidatePool:
         candidates = self.candidates(settings)
         legs = self.answered(settings)
         columns = [pools.LegColumn(self._leg(name, settings), self.hits[name]) for name in legs]
-        completed = [self._known(name, pools.absent_ids(candidates, i)) for i, name in enumerate(legs)]
+        completed = [self._known(name, candidates.absent[i]) for i, name in enumerate(legs)]
         features = {
             name: np.array([self._features.get(spec.field, {}).get(i, np.nan) for i in candidates.ids])
             for name, spec in settings.features.items()
@@ -158,21 +161,35 @@ class Retrieval:
         groups = tuple(group.get(i, "") for i in candidates.ids) if settings.cut.group else ()
         return pools.build(candidates, columns, completed, features, groups)
 
-    def _known(self, name: str, ids: Sequence[str]) -> LegHits | None:
-        known = self._completed.get(name)
-        if known is None:
-            return None
-        fields = self.hits[name].field_names
-        scored = [known.get(i, _ABSENT) for i in ids]
-        parts = np.array([row or (np.nan,) * len(fields) for _, row in scored]).reshape(len(ids), len(fields))
-        scores = np.array([score for score, _ in scored], dtype=np.float64)
-        rows = np.zeros(len(ids), dtype=np.int64)
-        return LegHits(tuple(ids), rows, scores, 0, fields, parts if fields else None)
+    def _known(self, name: str, ids: tuple[str, ...]) -> LegHits | None:
+        """The leg's completed scores of these documents, NaN for those it was not asked for."""
+        done = self._completed.get(name)
+        if done is None or done.ids == ids:
+            return done
+        place = {i: at for at, i in enumerate(done.ids)}
+        at = np.array([place.get(i, -1) for i in ids], dtype=np.int64)
+        scores = np.where(at < 0, np.nan, done.scores[at])
+        parts = None if done.field_scores is None else np.where(at[:, None] < 0, np.nan, done.field_scores[at])
+        return replace(done, ids=ids, rows=done.rows[at], scores=scores, field_scores=parts)
 
     def _leg(self, name: str, settings: Settings) -> Leg:
         if isinstance(settings.legs[name], LexicalLeg):
             return Leg(name, ScoreKind.BM25, self.info.bm25_factor)
         return Leg(name, self.info.similarity)
+
+
+def _joined(before: LegHits, after: LegHits) -> LegHits:
+    """Two answers to one leg's completion as one."""
+    parts = None
+    if before.field_scores is not None and after.field_scores is not None:
+        parts = np.concatenate([before.field_scores, after.field_scores])
+    return replace(
+        before,
+        ids=before.ids + after.ids,
+        rows=np.concatenate([before.rows, after.rows]),
+        scores=np.concatenate([before.scores, after.scores]),
+        field_scores=parts,
+    )
 
 
 def reselect(retrieval: Retrieval, store: Store, settings: Settings) -> None:

@@ -8,16 +8,17 @@ store near enough re-selects the lexical leg for another k1, b or boost. Both en
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 
 from engine.analysis.query import Query
 from engine.asking import LIMIT, Asking
 from engine.embedders.registry import is_remote
 from engine.ranking import Weighting, rank
 from engine.records import Analysis, CandidatePool, Document, Outcome, QueryTerm, RanOn, StageReport, Status
-from engine.rerankers.ledger import TERM, RerankLedger, fallback_settings
+from engine.rerankers.ledger import TERM, RerankLedger, fallback_settings, rerank_scores
 from engine.resources import Resources
 from engine.retrieval import Retrieval, reselect
 from engine.settings.schema import DenseLeg, LexicalLeg, Settings
@@ -45,15 +46,20 @@ class Search:
 
     def __init__(self, resources: Resources, query: Query) -> None:
         self.query = query
-        self.trace: Trace | None = None
         self.resources = resources
         self.retrieval = Retrieval(resources.store.info, query)
         self.ledger = RerankLedger()
+        self._latest: Callable[[], Trace] | None = None
         self._analysis: tuple[LexicalLeg, Analysis] | None = None
         self._documents: dict[str, Document] = {}
         self._stages: dict[str, StageReport] = {}
 
     # --- what needs no asking -------------------------------------------------------------------------------------
+
+    @property
+    def trace(self) -> Trace | None:
+        """The latest, None before the first."""
+        return self._latest() if self._latest else None
 
     def turn(self, settings: Settings) -> Trace:
         """Rank what is here by these settings."""
@@ -65,14 +71,21 @@ class Search:
         """The query's terms, empty until they were asked for."""
         return self._analysis[1] if self._analysis else Analysis()
 
-    def stage(self, name: str) -> StageReport | None:
-        """The latest report of that stage."""
-        return self._stages.get(name)
+    def _reports(self, effective: Settings) -> tuple[StageReport, ...]:
+        """The stages' latest reports. Reranking is told of as the present reranker did it, if it was asked."""
+        stages, own = self._stages, self.ledger.report(effective.rerank)
+        if not effective.rerank.enabled or "rerank" not in stages:
+            return tuple(stages.values())
+        if own is None and not self.ledger.reported(stages["rerank"]):
+            return tuple(stages.values())
+        others = (report for name, report in stages.items() if name != "rerank")
+        return (*others, *(() if own is None else (own,)))
 
     def missing(self, settings: Settings) -> Missing:
         """What ``run`` would ask for. Scores are counted for the fused list as it stands."""
         if self.query.blank:
             return Missing()
+        self.ledger.heed(settings.providers)
         legs = self.retrieval.missing(settings)
         unscored = 0
         if settings.rerank.enabled and self.trace is not None:
@@ -82,26 +95,35 @@ class Search:
 
     def rank(self, settings: Settings) -> Trace:
         """The trace of what is here under these settings; it becomes the latest."""
-        hits = self.retrieval.hits
-        pool = self.retrieval.pool(settings)
-        effective = self.ledger.effective(settings)
-        scores = self.ledger.scores(effective, pool, self.retrieval.rows(settings))
-        ranking = rank(pool, scores, Weighting.of(effective))
-        reranker = self.ledger.info(effective.rerank)
-        self.trace = Trace(
-            query=self.query,
-            settings=settings,
-            pool=pool,
-            rerank=scores,
-            ranking=ranking,
-            analysis=self.analysis,
-            stages=tuple(self._stages.values()),
-            totals={name: hits[name].total for name in settings.legs if name in hits},
-            reranker=reranker,
-            documents=self._documents,
-            warnings=(*ranking.warnings, *(reranker.warnings if reranker else ())),
-        )
-        return self.trace
+        put_off = self._ranked(settings)
+        trace = put_off()
+        self._latest = put_off
+        return trace
+
+    def rank_later(self, settings: Settings) -> Callable[[], Trace]:
+        """The same, ranked with the first look at it, by the scores that are known now."""
+        self._latest = self._ranked(settings)
+        return self._latest
+
+    def _ranked(self, settings: Settings) -> Callable[[], Trace]:
+        self.ledger.heed(settings.providers)
+        hits, documents, analysis = self.retrieval.hits, self._documents, self.analysis
+        pool, effective = self.retrieval.pool(settings), self.ledger.effective(settings)
+        known, reranker = dict(self.ledger.known(effective.rerank)), self.ledger.info(effective.rerank)
+        rows = self.retrieval.rows(settings) if known else {}
+        stages = self._reports(effective)
+        totals = {name: hits[name].total for name in settings.legs if name in hits}
+
+        @cache
+        def trace() -> Trace:
+            scores = rerank_scores(known, reranker, effective, pool, rows)
+            ranking = rank(pool, scores, Weighting.of(effective))
+            warnings = (*ranking.warnings, *(reranker.warnings if reranker else ()))
+            return Trace(
+                self.query, settings, pool, scores, ranking, analysis, stages, totals, reranker, documents, warnings
+            )
+
+        return trace
 
     @staticmethod
     def _top_ids(settings: Settings, trace: Trace) -> list[str]:
@@ -162,8 +184,17 @@ class Search:
         start = recorder.started("cut")
         done = Outcome(done=len(trace.ranking.results), total=len(trace.ranking.order))
         recorder.finished("cut", start, RanOn.LOOP, done)
+        return self._with_stages(trace, recorder)
+
+    def _with_stages(self, trace: Trace, recorder: StageRecorder) -> Trace:
+        """The trace with what was reported since it was ranked, and the texts fetched; it becomes the latest."""
         self._keep(recorder)
-        return self.rank(settings)
+        if self.retrieval.pool(trace.settings) is not trace.pool:  # turned while texts were fetched
+            return self.rank(trace.settings)
+        stages = self._reports(self.ledger.effective(trace.settings))
+        told = replace(trace, stages=stages, documents=self._documents)
+        self._latest = lambda: told
+        return told
 
     async def _retrieve(self, settings: Settings, recorder: StageRecorder) -> None:
         """Analyse, embed and the missing legs, concurrently; each may fail alone."""
@@ -258,8 +289,7 @@ class Search:
         ids = [trace.pool.ids[row] for row in order[:depth]]
         if any(i not in self._documents for i in ids):
             await recorder.run("fetch", lambda: self.fetch(ids), budget_ms=settings.budget.leg_ms)
-        self._keep(recorder)
-        return self.rank(settings)
+        return self._with_stages(trace, recorder)
 
     async def fetch(self, ids: Sequence[str]) -> dict[str, Document]:
         """Stored fields of these documents; those already here are not asked for again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from engine.analysis.query import Query
@@ -87,11 +87,16 @@ class Fused:
 
 @dataclass(frozen=True, slots=True)
 class RerankProgress:
-    """More of the first ``top_n`` have scores; ``trace.ranking`` already counts them."""
+    """More of the first ``top_n`` have scores; ``trace.ranking`` already counts them. It is put together by ``look``
+    once somebody does: most progress is passed by."""
 
     done: int
     total: int
-    trace: Trace
+    look: Callable[[], Trace]
+
+    @property
+    def trace(self) -> Trace:
+        return self.look()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 import msgspec
 import numpy as np
 
-from engine.records import CandidatePool, FloatArray, RerankerInfo, RerankScores, ScoreKind
+from engine.records import CandidatePool, FloatArray, RerankerInfo, RerankScores, ScoreKind, StageReport
 from engine.rerankers.term import term_score
 from engine.secrets import shown_url
-from engine.settings.schema import RerankSettings, Settings
+from engine.settings.schema import ProviderSettings, RerankSettings, Settings
 
 TERM = "term"
 
@@ -49,6 +49,10 @@ def rerank_key(settings: RerankSettings) -> bytes:
     return msgspec.json.encode({**parts, "quirks": quirks if settings.provider == TERM else []})
 
 
+Key = tuple[bytes, bytes]
+"""A reranker by ``rerank_key``, and what the user's own settings say of its provider."""
+
+
 @dataclass(slots=True)
 class RerankLedger:
     """Every score that is known for the query, by reranker and document.
@@ -56,43 +60,73 @@ class RerankLedger:
     ``instead`` says which reranker stood in for one that failed (``rerank.fallback``).
     """
 
-    _scores: dict[bytes, dict[str, Scored]] = field(default_factory=dict)
-    _infos: dict[bytes, RerankerInfo] = field(default_factory=dict)
-    _instead: dict[bytes, RerankSettings] = field(default_factory=dict)
+    _scores: dict[Key, dict[str, Scored]] = field(default_factory=dict)
+    _infos: dict[Key, RerankerInfo] = field(default_factory=dict)
+    _instead: dict[Key, RerankSettings] = field(default_factory=dict)
+    _reports: dict[Key, StageReport] = field(default_factory=dict)
+    _own: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    _last: tuple[RerankSettings | None, Key] = (None, (b"", b""))
+
+    def heed(self, own: Mapping[str, ProviderSettings]) -> None:
+        """From now on these are the user's own providers: what one scored as it was set before is another's answer."""
+        if own is not self._own:
+            self._own, self._last = own, (None, (b"", b""))
+
+    def _key(self, settings: RerankSettings) -> Key:
+        """The key of a reranker, remembered for the settings object that was asked for last."""
+        if self._last[0] is not settings:
+            self._last = settings, (rerank_key(settings), self._own_key(settings))
+        return self._last[1]
+
+    def _own_key(self, settings: RerankSettings) -> bytes:
+        own = self._own.get(settings.provider)
+        return b"" if own is None else msgspec.json.encode(own)
 
     def effective(self, settings: Settings) -> Settings:
         """The settings with the reranker that really answers for them."""
-        stand_in = self._instead.get(rerank_key(settings.rerank))
+        stand_in = self._instead.get(self._key(settings.rerank))
         if stand_in is None or settings.rerank.fallback == "none":
             return settings
         return msgspec.structs.replace(settings, rerank=fallback_settings(settings.rerank))
 
     def stand_in(self, settings: RerankSettings) -> None:
         """From now on ``term`` answers for this reranker."""
-        self._instead[rerank_key(settings)] = fallback_settings(settings)
+        self._instead[self._key(settings)] = fallback_settings(settings)
 
     def retry(self, settings: RerankSettings) -> None:
         """Ask the reranker itself again."""
-        self._instead.pop(rerank_key(settings), None)
+        self._instead.pop(self._key(settings), None)
 
     def info(self, settings: RerankSettings) -> RerankerInfo | None:
-        return self._infos.get(rerank_key(settings)) if settings.enabled else None
+        return self._infos.get(self._key(settings)) if settings.enabled else None
 
     def keep_info(self, settings: RerankSettings, info: RerankerInfo) -> None:
-        self._infos[rerank_key(settings)] = info
+        self._infos[self._key(settings)] = info
 
     def rerankers(self) -> list[RerankSettings]:
         """Every reranker that has answered or was asked, as far as its settings decide its scores."""
         keys = dict.fromkeys((*self._infos, *(key for key, known in self._scores.items() if known)))
-        return [msgspec.json.decode(key, type=RerankSettings) for key in keys]
+        found = [(msgspec.json.decode(key, type=RerankSettings), own) for key, own in keys]
+        return [settings for settings, own in found if own == self._own_key(settings)]
+
+    def report(self, settings: RerankSettings) -> StageReport | None:
+        """How this reranker's last asking went."""
+        return self._reports.get(self._key(settings))
+
+    def keep_report(self, settings: RerankSettings, report: StageReport) -> None:
+        self._reports[self._key(settings)] = report
+
+    def reported(self, report: StageReport) -> bool:
+        """Whether this is the report of one of the rerankers, as it was kept."""
+        return any(report is kept for kept in self._reports.values())
 
     def stands_in(self, settings: RerankSettings) -> bool:
         """Whether ``term`` answers for this reranker, which failed."""
-        return rerank_key(settings) in self._instead
+        return self._key(settings) in self._instead
 
     def known(self, settings: RerankSettings) -> dict[str, Scored]:
         """Document id → answer, to be added to."""
-        return self._scores.setdefault(rerank_key(settings), {})
+        return self._scores.setdefault(self._key(settings), {})
 
     def unknown(self, settings: RerankSettings, ids: Sequence[str]) -> list[str]:
         """Those that were never asked, or lack the token similarity that the blend ``ragflow`` needs."""
@@ -104,25 +138,32 @@ class RerankLedger:
 
         return [i for i in ids if i not in known or (needs_tokens and lacks_tokens(known[i]))]
 
-    def scores(self, settings: Settings, pool: CandidatePool, row_of: Mapping[str, int]) -> RerankScores:
-        """What is known, over the pool's rows."""
-        out = RerankScores.none(len(pool))
-        if not settings.rerank.enabled:
-            return out
-        info = self.info(settings.rerank)
+
+def rerank_scores(
+    known: Mapping[str, Scored],
+    info: RerankerInfo | None,
+    settings: Settings,
+    pool: CandidatePool,
+    row_of: Mapping[str, int],
+) -> RerankScores:
+    """What is known by document id, over the pool's rows; ``row_of`` says where a document stands."""
+    out = RerankScores.none(len(pool))
+    if not settings.rerank.enabled:
+        return out
+    kind = info.kind if info else ScoreKind.UNKNOWN
+    found = [(row, scored) for i, scored in known.items() if (row := row_of.get(i)) is not None]
+    if not found:
+        return replace(out, kind=kind)
+    rows = [row for row, _ in found]
+    out.raw[rows] = [scored.raw for _, scored in found]
+    out.tokens[rows] = [scored.tokens for _, scored in found]
+    out.truncated[rows] = [scored.truncated for _, scored in found]
+    out.token_similarity[rows] = [scored.token_similarity for _, scored in found]
+    if settings.rerank.provider == TERM:
         cosine = np.full(len(pool), np.nan)
-        for i, scored in self.known(settings.rerank).items():
-            row = row_of.get(i)
-            if row is not None:
-                out.raw[row] = scored.raw
-                out.tokens[row] = scored.tokens
-                out.truncated[row] = scored.truncated
-                out.token_similarity[row] = scored.token_similarity
-                cosine[row] = scored.cosine
-        if settings.rerank.provider == TERM:
-            features = feature_sum(settings, pool)
-            out.raw[:] = term_score(out.token_similarity, cosine, features, settings.rerank)
-        return replace(out, kind=info.kind if info else ScoreKind.UNKNOWN)
+        cosine[rows] = [scored.cosine for _, scored in found]
+        out.raw[:] = term_score(out.token_similarity, cosine, feature_sum(settings, pool), settings.rerank)
+    return replace(out, kind=kind)
 
 
 def fallback_settings(settings: RerankSettings) -> RerankSettings:

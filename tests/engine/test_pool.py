@@ -28,8 +28,8 @@ def test_the_union_stands_in_index_order_with_every_leg_in_its_place() -> None:
     dense = hits([2, 9], [0.8, 0.4])
     candidates = pools.unite([lexical, dense])
     assert candidates.ids == ("d2", "d7", "d9")
-    assert pools.absent_ids(candidates, 0) == ["d9"]
-    assert pools.absent_ids(candidates, 1) == ["d7"]
+    assert candidates.absent[0] == ("d9",)
+    assert candidates.absent[1] == ("d7",)
     completed = [hits([9], [0.5], [[0.5, 0.0]]), hits([7], [np.nan])]
     pool = pools.build(
         candidates,

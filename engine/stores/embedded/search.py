@@ -30,7 +30,10 @@ from engine.stores.embedded.stored import keyword_column
 from engine.stores.embedded.topk import top_k
 
 _KEPT = 16
-"""Plans and masks kept: a query being turned, the ones before it, and their filters."""
+"""Masks kept: a query being turned, the ones before it, and their filters. A mask grows with the index."""
+
+_PLANS = 1024
+"""Plans kept: small, and each query of many at once needs its own three times."""
 
 _NOTHING = np.zeros(0, dtype=np.int64)
 SynonymsKey = tuple[Path, int] | None
@@ -52,7 +55,7 @@ class Searcher:
             cosine = embedding.similarity == "cosine"
             self._space = VectorSpace(index.vectors, cosine, manifest.vectors, manifest.max_norm)
         self._synonyms = lru_cache(_KEPT)(self._read_synonyms)
-        self._plan = lru_cache(_KEPT)(self._make_plan)
+        self._plan = lru_cache(_PLANS)(self._make_plan)
         self._mask = lru_cache(_KEPT)(self._make_mask)
 
     # --- legs -----------------------------------------------------------------------------------------------------

@@ -32,14 +32,14 @@ class EmbeddedStore:
         self.index = index
         self._searcher = Searcher(index, base_dir)
         self._executor = executor
+        self.info = self._info()
 
     @classmethod
     async def open(cls, path: str | Path, executor: Executor, base_dir: Path = Path()) -> EmbeddedStore:
         """Raises ``IndexNotFoundError`` or ``IndexDamagedError``."""
         return cls(await run_in(executor, EmbeddedIndex.open, path), executor, base_dir)
 
-    @property
-    def info(self) -> StoreInfo:
+    def _info(self) -> StoreInfo:
         spec, embedding = self.index.spec, self.index.spec.embedding
         columns = self.index.columns
         return StoreInfo(

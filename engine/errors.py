@@ -14,7 +14,8 @@
     │   └── IndexMismatchError  built with another embedder, template or analyser than asked for
     ├── EmbedderError           a text that could not be turned into a vector
     ├── RerankerError           a reranker that could not score
-    │   └── RemoteError         a service that could not be asked, or refused (an EmbedderError as well)
+    │   ├── RemoteError         a service that could not be asked, or refused (an EmbedderError as well)
+    │   └── ModelError          a local model that cannot be found, fetched or loaded (an EmbedderError as well)
     └── ExpectationError        an expectation or a gate that was not met
 
 Each carries one sentence for the user (``message``: what, and where), one way out (``hint``), and the pipeline's
@@ -122,6 +123,22 @@ class RemoteError(RerankerError, EmbedderError):
         self.status = status
         self.attempts = attempts
         self.retry_after_s = retry_after_s
+
+    @property
+    def reason(self) -> str:
+        return self.kind
+
+
+class ModelError(RerankerError, EmbedderError):
+    """A local model that cannot be found, fetched or loaded.
+
+    ``kind`` says why: ``unknown`` (no such model or revision), ``gated``, ``offline``, ``network``, ``disk``,
+    ``files`` (missing or not usable), ``memory``, ``device``.
+    """
+
+    def __init__(self, message: str, *, kind: str, hint: str = "", stage: str = "") -> None:
+        super().__init__(message, hint=hint, stage=stage)
+        self.kind = kind
 
     @property
     def reason(self) -> str:

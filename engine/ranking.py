@@ -14,7 +14,7 @@ from engine.fusion.fuse import TOP_K, Basis, add_up, basis, weights_of
 from engine.fusion.normalizers import normalizer
 from engine.fusion.order import descending
 from engine.fusion.sweep import WeightGrid, fused_scores, top_rows
-from engine.fusion.weighting import FeatureWeight, Weighting
+from engine.fusion.weighting import Blending, FeatureWeight, Weighting
 from engine.records import (
     DROP_RULES,
     BoolArray,
@@ -22,6 +22,7 @@ from engine.records import (
     DropRule,
     FloatArray,
     IntArray,
+    RankedStage,
     Ranking,
     RerankScores,
 )
@@ -35,10 +36,10 @@ _OFFSET = DROP_RULES.index(DropRule.OFFSET)
 
 @dataclass(frozen=True, slots=True)
 class _Reranked:
-    """The order after the blend; ``rows`` are the scored ones in fused order, the arrays float64[n], NaN elsewhere."""
+    """The order after a stage; ``scored`` bool[n] are the rows that it scored, the arrays float64[n], NaN elsewhere."""
 
     order: IntArray
-    rows: IntArray
+    scored: BoolArray
     score: FloatArray
     rerank_score: FloatArray
     fused_part: FloatArray
@@ -62,13 +63,22 @@ def rank(pool: CandidatePool, rerank: RerankScores | None, weighting: Weighting)
         contribution[:, ~base.eligible] = 0.0
     fused_order = base.order(fused)
     fused_rank = _places(fused_order, len(pool))
-    after = _rerank(rerank, weighting, fused_order, fused_rank, fused, features)
+    nan = np.full(len(pool), np.nan)
+    after = _Reranked(fused_order, ~np.isnan(fused), fused, nan, nan, nan)
+    stages: list[RankedStage] = []
+    asked = rerank.stages if rerank is not None and weighting.rerank_enabled else ()
+    for index, blending in enumerate((weighting.blending, *weighting.cascade)):
+        scores = asked[index] if index < len(asked) else None
+        before, after = after, _rerank(scores, blending, after, features)
+        if weighting.cascade:
+            shown = nan if after is before else np.where(after.scored, after.rerank_score, np.nan)
+            stages.append(RankedStage(_places(after.order, len(pool)), shown))
     results, dropped, warning = _cut(pool, weighting, base, after)
     return Ranking(
         order=after.order,
         fused_order=fused_order,
         results=results,
-        rank=_places(after.order, len(pool)) if len(after.rows) else fused_rank,
+        rank=fused_rank if after.order is fused_order else _places(after.order, len(pool)),
         fused_rank=fused_rank,
         score=after.score,
         fused_score=fused,
@@ -81,6 +91,7 @@ def rank(pool: CandidatePool, rerank: RerankScores | None, weighting: Weighting)
         blend_rerank=after.rerank_part,
         dropped=dropped,
         warnings=base.warnings + after.warnings + warning,
+        stages=tuple(stages),
     )
 
 
@@ -91,63 +102,54 @@ def _places(order: IntArray, n: int) -> IntArray:
     return places
 
 
-def _rerank(
-    rerank: RerankScores | None,
-    weighting: Weighting,
-    fused_order: IntArray,
-    fused_rank: IntArray,
-    fused: FloatArray,
-    features: FloatArray,
-) -> _Reranked:
-    """The scored documents of the first ``top_n`` by the blend, the others after them in fused order."""
-    n = len(fused)
-    nan = np.full(n, np.nan)
-    how = blend(weighting.blend)
-    scale = normalizer(weighting.rerank_normalizer, "rerank.normalizer")
-    rows = fused_order[:0]
-    if rerank is not None and weighting.rerank_enabled:
-        window = fused_order[: weighting.top_n]
-        rows = window[~np.isnan(rerank.raw[window])]
-    if rerank is None or len(rows) == 0:
-        return _Reranked(fused_order, rows, fused, nan, nan, nan)
-    raw = rerank.raw[rows]
-    in_unit_range = rerank_score(raw, rerank.kind)
+def _rerank(scores: RerankScores | None, blending: Blending, before: _Reranked, features: FloatArray) -> _Reranked:
+    """The scored documents of the first ``top_n`` by the blend, the others after them in the order they had.
+
+    A stage that scored nothing leaves all as it was, and the next one goes on from there.
+    """
+    how = blend(blending.blend)
+    scale = normalizer(blending.normalizer, "rerank.normalizer")
+    if scores is None:
+        return before
+    window = before.order[: blending.top_n]
+    rows = window[~np.isnan(scores.raw[window]) & before.scored[window]]
+    if len(rows) == 0:
+        return before
+    n, raw = len(features), scores.raw[rows]
+    in_unit_range = rerank_score(raw, scores.kind)
     blended = how.apply(
         Scored(
             raw=raw,
             score=in_unit_range,
-            kind=rerank.kind,
-            fused=fused[rows],
-            fused_rank=fused_rank[rows],
-            token_similarity=rerank.token_similarity[rows],
+            kind=scores.kind,
+            fused=before.score[rows],
+            fused_rank=_places(before.order, n)[rows],
+            token_similarity=scores.token_similarity[rows],
             features=features[rows],
-            weight=weighting.blend_weight,
+            weight=blending.weight,
             normalizer=scale,
-            rank_constant=weighting.rerank_rank_constant,
+            rank_constant=blending.rank_constant,
         )
     )
     scored = np.zeros(n, dtype=bool)
     scored[rows] = True
-    unscored = fused_order[~scored[fused_order]]
-    order = np.concatenate([rows[descending(blended.key)], unscored])
-    score = fused.copy()
-    score[rows] = blended.score
+    unscored = before.order[~scored[before.order]]
     return _Reranked(
-        order,
-        rows,
-        score,
-        _spread(in_unit_range, rows, n),
-        _spread(blended.fused_part, rows, n),
-        _spread(blended.rerank_part, rows, n),
-        _flat(raw) + blended.warnings,
+        np.concatenate([rows[descending(blended.key)], unscored]),
+        scored,
+        _with(before.score, rows, blended.score),
+        _with(before.rerank_score, rows, in_unit_range),
+        _with(before.fused_part, rows, blended.fused_part),
+        _with(before.rerank_part, rows, blended.rerank_part),
+        before.warnings + _flat(raw) + blended.warnings,
     )
 
 
-def _spread(values: FloatArray, rows: IntArray, n: int) -> FloatArray:
-    """float64[n] with ``values`` at ``rows`` and NaN elsewhere."""
-    spread = np.full(n, np.nan)
-    spread[rows] = values
-    return spread
+def _with(values: FloatArray, rows: IntArray, new: FloatArray) -> FloatArray:
+    """``values`` with ``new`` at ``rows``."""
+    changed = values.copy()
+    changed[rows] = new
+    return changed
 
 
 def _flat(raw: FloatArray) -> tuple[str, ...]:
@@ -163,9 +165,10 @@ def _cut(
     kept, dropped = after.order, base.dropped
     warnings: tuple[str, ...] = ()
     if weighting.threshold:
-        judged = after.rerank_score if len(after.rows) else after.score
+        reranked = bool((after.rerank_score == after.rerank_score).any())
+        judged = after.rerank_score if reranked else after.score
         kept = _keep(kept, judged[kept] >= weighting.threshold, dropped, _THRESHOLD)
-        if not len(after.rows):
+        if not reranked:
             warnings = ("cut.threshold cut fused scores, which have no absolute meaning: nothing was reranked",)
     if pool.groups:
         kept = _keep(kept, first_of_group(pool.groups, kept), dropped, _GROUP)

@@ -183,6 +183,7 @@ class RerankScores:
     token_similarity  float64[n] for the blend ``ragflow``, NaN where unknown
     tokens            int64[n] tokens the model saw, −1 where unknown
     truncated         bool[n]
+    cascade           the same of each further stage, which scored the best of the one before
     """
 
     raw: FloatArray
@@ -190,11 +191,17 @@ class RerankScores:
     token_similarity: FloatArray
     tokens: IntArray
     truncated: BoolArray
+    cascade: tuple[RerankScores, ...] = ()
 
     @classmethod
     def none(cls, n: int) -> RerankScores:
         nan = np.full(n, np.nan)
         return cls(nan, ScoreKind.UNKNOWN, nan.copy(), np.full(n, -1, dtype=np.int64), np.zeros(n, dtype=bool))
+
+    @property
+    def stages(self) -> tuple[RerankScores, ...]:
+        """Every stage, the first one included."""
+        return (self, *self.cascade)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +231,15 @@ class RerankerInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class RankedStage:
+    """One stage of a cascade: int64[n] ``rank`` after it, from 1, and float64[n] ``score`` in 0…1, NaN where it scored
+    nothing."""
+
+    rank: IntArray
+    score: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """The pool put in order, and the whole account of why. Columnar over the pool (n rows) unless said.
 
@@ -241,6 +257,7 @@ class Ranking:
     blend_fused, blend_rerank  float64[n], the two parts of the blend, NaN where it has none
     dropped           int8[n], indices into DROP_RULES; see ``drop_rule``
     warnings          sentences for the user
+    stages            of a cascade, each of its stages in turn; empty where there is one reranker
     """
 
     order: IntArray
@@ -259,6 +276,12 @@ class Ranking:
     blend_rerank: FloatArray
     dropped: npt.NDArray[np.int8]
     warnings: tuple[str, ...] = ()
+    stages: tuple[RankedStage, ...] = ()
+
+    def deepest(self, row: int) -> int:
+        """Which stage of a cascade spoke last of pool row ``row``, from 0; 0 as well where none did."""
+        scored = [index for index, stage in enumerate(self.stages) if stage.score[row] == stage.score[row]]
+        return scored[-1] if scored else 0
 
     def drop_rule(self, row: int) -> DropRule | None:
         """The rule that kept pool row ``row`` out of the results, None for a result."""

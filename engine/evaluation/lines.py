@@ -57,7 +57,7 @@ class Axis:
 
 def axes(pool: CandidatePool, weighting: Weighting, *, blended: bool = False) -> Mapping[str, Axis]:
     """Path → axis of every weight that acts: of the pool's legs unless the combiner freezes them, of its features,
-    and the blend's where ``blended`` says that something is reranked."""
+    and the blend's where ``blended`` says that something is reranked, unless a cascade goes on from there."""
     found = []
     if not combiner(weighting.combiner).frozen_reason:
         found = [Axis(f"{LEG}.{name}", weighting.weights.get(name, 0.0), 0.0, np.inf) for name in pool.leg_names]
@@ -66,7 +66,8 @@ def axes(pool: CandidatePool, weighting: Weighting, *, blended: bool = False) ->
         if name in weighting.features and weighting.features[name].scale:
             current = weighting.features[name].weight
             found.append(Axis(f"{FEATURE}.{name}.weight", current, bounds.minimum or 0.0, bounds.maximum or 0.0))
-    if blended and weighting.rerank_enabled and weighting.blend in ("weighted", "ragflow"):
+    last = weighting.rerank_enabled and not weighting.cascade
+    if blended and last and weighting.blend in ("weighted", "ragflow"):
         found.append(Axis(BLEND, weighting.blend_weight, 0.0, 1.0))
     return {axis.path: axis for axis in found}
 

@@ -1,6 +1,7 @@
 """Final orders of one pool under many weightings at once: what ``engine.ranking.rank`` gives, without its account.
 
-Where results are cut by a threshold or grouped, ``rank`` itself is asked, weighting by weighting.
+Where results are cut by a threshold, grouped, or reranked by a cascade, ``rank`` itself is asked, weighting by
+weighting.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def orders(
 
     ``offset`` and ``top_k`` count for nothing, ``threshold`` and grouping do. Raises what ``rank`` raises.
     """
-    if weighting.threshold or pool.groups:
+    if weighting.threshold or pool.groups or weighting.cascade:
         return _one_by_one(pool, rerank_scores, weighting, sweep, k)
     if not reranked(rerank_scores, weighting):
         return top_rows(pool, weighting, sweep.grid, k)
@@ -52,7 +53,9 @@ def orders(
 
 def reranked(rerank_scores: RerankScores | None, weighting: Weighting) -> TypeGuard[RerankScores]:
     """Whether there is anything to blend in."""
-    return rerank_scores is not None and weighting.rerank_enabled and not np.isnan(rerank_scores.raw).all()
+    if rerank_scores is None or not weighting.rerank_enabled:
+        return False
+    return not all(np.isnan(stage.raw).all() for stage in rerank_scores.stages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def places(
     pool: CandidatePool, rerank_scores: RerankScores | None, weighting: Weighting, sweep: Sweep, row: int
 ) -> IntArray:
     """The place of one pool row in the final order under each weighting, int64[W] from 1; 0 where it is not in it."""
-    if weighting.threshold or pool.groups:
+    if weighting.threshold or pool.groups or weighting.cascade:
         window = _one_by_one(pool, rerank_scores, weighting, sweep, len(pool))
         return _found(window, row)
     fused = fused_places(pool, weighting, sweep.grid, row)

@@ -91,7 +91,7 @@ def turns(
         return _distinct(np.concatenate([shares, deep]), within)
     assert rerank_scores is not None
     top_n = weighting.top_n
-    if weighting.blend == "replace":
+    if weighting.blend == "replace" and not weighting.cascade:
         return _distinct(np.concatenate([shares, crossings(found, depth, *within, border=top_n)]), within)
     deep = crossings(found, max(depth, top_n), *within)
     shares = _distinct(np.concatenate([shares, deep, found.zeros()]), within)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import SettingsError
 from engine.fusion.blends import resolve
-from engine.settings.schema import DenseLeg, Settings
+from engine.settings.schema import DenseLeg, RerankSettings, RerankStage, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,24 @@ class FeatureWeight:
 
 
 @dataclass(frozen=True, slots=True)
+class Blending:
+    """What a reranker's scores do to the order before it: of the first ``top_n``, by ``blend`` (resolved), with share
+    ``weight``."""
+
+    top_n: int = 50
+    blend: str = "replace"
+    weight: float = 0.3
+    normalizer: str = "min-max"
+    rank_constant: int = 60
+
+    @classmethod
+    def of(cls, rerank: RerankStage) -> Blending:
+        return cls(
+            rerank.top_n, resolve(rerank.blend, rerank.provider), rerank.weight, rerank.normalizer, rerank.rank_constant
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Weighting:
     """How a pool is put in order. Raises ``SettingsError`` when no leg weighs more than 0.
 
@@ -31,6 +49,7 @@ class Weighting:
     similarity_thresholds per leg, raw cosine; 0 or missing is off
     blend                 resolved, never ``auto``
     blend_weight          v, the reranker's share
+    cascade               the further stages, each over the best of the one before
     """
 
     weights: Mapping[str, float]
@@ -45,6 +64,7 @@ class Weighting:
     blend_weight: float = 0.3
     rerank_normalizer: str = "min-max"
     rerank_rank_constant: int = 60
+    cascade: tuple[Blending, ...] = ()
     threshold: float = 0.0
     offset: int = 0
     top_k: int = 10
@@ -56,6 +76,11 @@ class Weighting:
                 raise SettingsError(f"{path} is {weight}", path=path, hint="a weight is a number of 0 and above")
         if not any(self.weights.values()):
             raise no_weight()
+
+    @property
+    def blending(self) -> Blending:
+        """The first reranker's."""
+        return Blending(self.top_n, self.blend, self.blend_weight, self.rerank_normalizer, self.rerank_rank_constant)
 
     @classmethod
     def of(cls, settings: Settings) -> Weighting:
@@ -76,10 +101,16 @@ class Weighting:
             blend_weight=rerank.weight,
             rerank_normalizer=rerank.normalizer,
             rerank_rank_constant=rerank.rank_constant,
+            cascade=tuple(Blending.of(stage) for stage in cascade_of(rerank).values()),
             threshold=cut.threshold,
             offset=cut.offset,
             top_k=cut.top_k,
         )
+
+
+def cascade_of(rerank: RerankSettings) -> dict[str, RerankStage]:
+    """The further stages of a cascade that are switched on, by name, in order."""
+    return {name: stage for name, stage in rerank.cascade.items() if stage.enabled}
 
 
 def no_weight() -> SettingsError:

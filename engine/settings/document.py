@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.settings.paths import Keys, join, quote
-from engine.settings.schema import FeatureSettings, ProviderSettings, Settings, SparseLeg
+from engine.settings.schema import FeatureSettings, ProviderSettings, RerankSettings, RerankStage, Settings, SparseLeg
 from engine.settings.shape import LEG_KINDS, ROOT, Shape, child, fields_of, kinds_of
 from engine.settings.table import Knob
 
@@ -23,10 +23,12 @@ _SAMPLE: Final = Settings(
     legs={**Settings().legs, "sparse": SparseLeg()},
     weights={**Settings().weights, "sparse": 0.0},
     features={"pagerank": FeatureSettings(field="pagerank")},
+    rerank=RerankSettings(cascade={"large": RerankStage(provider="local", top_n=20)}),
     filter={"language": ["en", "de"]},
     providers={"my-server": ProviderSettings(base_url="http://localhost:8000")},
 )
 """The defaults, with one entry in each table that is empty by default and a leg of each kind."""
+_OPTIONAL: Final = (("legs", "sparse"), ("rerank", "cascade", "large"))
 
 
 def template() -> str:
@@ -42,7 +44,7 @@ def _section(shape: Shape, keys: Keys, node: Any) -> list[str]:
     own = [item for item in below if not _is_section(item[2], keys)]
     lines: list[str] = []
     if own:
-        optional = keys[0] in ("features", "filter", "providers") or keys == ("legs", "sparse")
+        optional = keys[0] in ("features", "filter", "providers") or keys in _OPTIONAL
         lines += ["", f"{'#' if optional else ''}[{join(keys)}]"]
         for name, value, inner in own:
             lines += _explained(inner.knob)

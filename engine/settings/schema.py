@@ -94,7 +94,9 @@ class FusionSettings(Table, frozen=True):
     rank_constant: int = 60
 
 
-class RerankSettings(Table, frozen=True):
+class RerankStage(Table, frozen=True):
+    """One reranker and what its scores do to the order: the first stage, or one of a cascade."""
+
     enabled: bool = True
     provider: str = "term"
     model: str = ""
@@ -109,14 +111,19 @@ class RerankSettings(Table, frozen=True):
     top_n: int = 50
     blend: str = "auto"
     weight: float = 0.3
-    vector_weight: float = 0.3
     normalizer: str = "min-max"
     rank_constant: int = 60
+
+
+class RerankSettings(RerankStage, frozen=True):
+    vector_weight: float = 0.3
     auto: bool = True
     required: bool = False
     fallback: Literal["none", "term"] = "none"
     quirks: list[str] = []
     """RAGFlow behaviours to reproduce in provider ``term`` (names in ``engine.rerankers.term``)."""
+    cascade: dict[str, RerankStage] = {}
+    """Further stages by name, in order, each over the best that the one before it scored."""
 
 
 class CutSettings(Table, frozen=True):

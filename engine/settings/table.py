@@ -234,3 +234,23 @@ KNOBS: dict[str, Knob] = {
     "providers.*.price": _row("US dollars for a million of its units."),
     "providers.*.price_unit": Knob("What the price counts.", choices=("", *PRICE_UNITS)),
 }
+
+_STAGE_KEYS = (
+    "enabled",
+    "provider",
+    "model",
+    "base_url",
+    "api_key",
+    "dtype",
+    "device",
+    "instruction",
+    "text",
+    "max_chars",
+    "max_tokens",
+    "top_n",
+    "blend",
+    "weight",
+    "normalizer",
+    "rank_constant",
+)
+KNOBS |= {f"rerank.cascade.*.{key}": KNOBS[f"rerank.{key}"] for key in _STAGE_KEYS}

@@ -7,7 +7,7 @@ import msgspec
 
 from engine.settings import document
 from engine.settings.load import decode
-from engine.settings.schema import FeatureSettings, ProviderSettings, Settings, SparseLeg
+from engine.settings.schema import FeatureSettings, ProviderSettings, RerankSettings, RerankStage, Settings, SparseLeg
 from engine.settings.shape import patterns
 from engine.settings.table import KNOBS
 
@@ -22,6 +22,7 @@ def test_every_line_of_the_template_can_be_taken_in():
         "legs": {**Settings().legs, "sparse": SparseLeg()},
         "weights": {**Settings().weights, "sparse": 0.0},
         "features": {"pagerank": FeatureSettings(field="pagerank")},
+        "rerank": RerankSettings(cascade={"large": RerankStage(provider="local", top_n=20)}),
         "filter": {"language": ["en", "de"]},
         "providers": {"my-server": ProviderSettings(base_url="http://localhost:8000")},
     }

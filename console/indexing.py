@@ -115,7 +115,7 @@ def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: I
 async def embedding(loaded: Loaded) -> AsyncIterator[EmbedContext]:
     """What embedders need to build an index by these settings, closed in the end."""
     executor, settings = make_executor(), loaded.settings
-    rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
+    rule = OfflineRule.of(settings.remote)
     remote = ClientPool(executor, rule, Ledger(locations().calls_file, executor))
     try:
         yield EmbedContext(executor, remote, settings.providers, loaded.base_dir)

@@ -44,7 +44,7 @@ def list_providers(names: Sequence[str], wanted: Wanted, *, ready: bool, as_json
 
 def provider_rows(settings: Settings) -> list[dict[str, Any]]:
     """Every provider with what is configured, as JSON has it."""
-    rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
+    rule = OfflineRule.of(settings.remote)
     embedders = embedding.table()
     rerankers = providers(settings.providers)
     rows = [_row(row, settings, rule, "rerank", name in embedders) for name, row in rerankers.items()]

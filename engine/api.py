@@ -47,7 +47,7 @@ def open_pipeline(
         executor.shutdown(wait=False)
         raise
     cache = ScoreCache(cache_dir / "rerank-scores.sqlite3") if cache_dir else None
-    rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
+    rule = OfflineRule.of(settings.remote)
     remote = ClientPool(executor, rule, Ledger(ledger, executor))
     return Pipeline(Resources(store, executor, cache, rerankers, remote, base_dir, settings.providers))
 

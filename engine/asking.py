@@ -111,7 +111,7 @@ class Asking:
         retrieval = self.search.retrieval
         if leg.embedder not in retrieval.vectors and self.settings.weights.get(name, 0) <= 0:
             retrieval.vectors[leg.embedder] = await self.search.resources.embed_query(
-                leg.embedder, self.search.query.positive
+                leg.embedder, self.search.query.positive, self.settings.remote
             )
         if retrieval.vectors.get(leg.embedder) is None:
             return [math.nan] * len(ids)
@@ -133,7 +133,8 @@ class Asking:
         if self.instead_of is not None:
             text = f"term instead: {self.instead_of.text}" + (f"; {text}" if text else "")
             reason = "fallback"
-        if (status is Status.OK and (done < total or self.instead_of)) or (status is Status.FAILED and done):
+        short = status is Status.OK and (done < total or self.instead_of)
+        if short or (status in (Status.FAILED, Status.SKIPPED) and done):
             status = Status.PARTIAL
         if status is Status.PARTIAL and not reason:
             reason, text = self._shortfall(total - done)

@@ -61,7 +61,7 @@ class Estimate:
 async def estimate(pipeline: Pipeline, settings: Settings, queries: Sequence[str]) -> list[Estimate]:
     """What searching for all of these would ask of services; [] where it would ask none. What a cache would spare is
     not taken off. Raises ``SettingsError`` for a provider without address."""
-    rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
+    rule = OfflineRule.of(settings.remote)
     texts = [text for text in queries if text.strip()]
     found = _embeddings(settings, texts, rule)
     row = None

@@ -13,13 +13,14 @@ from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext, Embedder
 from engine.errors import EmbedderError, RankscopeError
 from engine.records import Analysis
+from engine.remote.offline import OfflineRule
 from engine.remote.pool import ClientPool
 from engine.rerankers import registry as rerankers
 from engine.rerankers.base import Reranker
 from engine.rerankers.registry import RerankContext
 from engine.rerankers.score_cache import ScoreCache
 from engine.retrieval import Vector
-from engine.settings.schema import DenseLeg, ProviderSettings, RerankSettings, Settings
+from engine.settings.schema import DenseLeg, ProviderSettings, RemoteSettings, RerankSettings, Settings
 from engine.stores.base import Store
 
 _VECTORS = 256
@@ -38,23 +39,31 @@ class Resources:
     remote: ClientPool | None = None
     base_dir: Path | None = None
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
-    _embedders: dict[str, Embedder] = field(default_factory=dict)
+    _embedders: dict[tuple[str, OfflineRule | None], Embedder] = field(default_factory=dict)
     _vectors: OrderedDict[tuple[str, str], Vector | None] = field(default_factory=OrderedDict)
 
-    def embedder(self, name: str, path: str = "legs.dense.embedder") -> Embedder:
-        """Made with its first use and kept."""
-        if name not in self._embedders:
-            context = EmbedContext(self.executor, self.remote, self.providers, self.base_dir)
-            self._embedders[name] = embedders.make(name, context, path=path)
-        return self._embedders[name]
+    def services(self, settings: RemoteSettings | None) -> ClientPool | None:
+        """The services that may be asked, under these settings' rule (None: as when the pipeline was opened)."""
+        if self.remote is None or settings is None:
+            return self.remote
+        return self.remote.under(OfflineRule.of(settings))
 
-    async def embed_query(self, name: str, text: str) -> Vector | None:
+    def embedder(self, name: str, path: str = "legs.dense.embedder", remote: RemoteSettings | None = None) -> Embedder:
+        """Made with its first use and kept; a service for each rule that the settings may have."""
+        services = self.services(remote)
+        key = name, services.rule if services and embedders.is_remote(name) else None
+        if key not in self._embedders:
+            context = EmbedContext(self.executor, services, self.providers, self.base_dir)
+            self._embedders[key] = embedders.make(name, context, path=path)
+        return self._embedders[key]
+
+    async def embed_query(self, name: str, text: str, remote: RemoteSettings | None = None) -> Vector | None:
         """The query's vector, from memory where the same text was embedded before."""
         key = (name, text)
         if key in self._vectors:
             self._vectors.move_to_end(key)
             return self._vectors[key]
-        vector = await self.embedder(name).embed_query(text)
+        vector = await self.embedder(name, remote=remote).embed_query(text)
         dimension = self.store.info.dimension
         if vector is not None and dimension and len(vector) != dimension:
             raise EmbedderError(
@@ -78,9 +87,8 @@ class Resources:
         """What rerankers need for one asking; ``deadline`` is the loop time at which the stage's budget ends."""
         synonyms = tuple(dict.fromkeys(term.text for term in analysis.terms if term.source))
         analyzers = self.store.info.analyzers
-        return RerankContext(
-            self.executor, analyzers, synonyms, self.remote, deadline, settings.providers, self.base_dir
-        )
+        services = self.services(settings.remote)
+        return RerankContext(self.executor, analyzers, synonyms, services, deadline, settings.providers, self.base_dir)
 
     def reranker(self, settings: RerankSettings, context: RerankContext) -> Reranker:
         return rerankers.make(settings, context, self.factories)

@@ -12,6 +12,7 @@ from typing import TypeVar
 from engine.errors import RankscopeError
 from engine.logs import logger
 from engine.records import Outcome, RanOn, StagePart, StageReport, Status
+from engine.remote.offline import DECLINED
 from engine.trace import Event, LegFinished, StageFinished, StageStarted
 
 T = TypeVar("T")
@@ -23,7 +24,8 @@ def failure(error: Exception, budget_ms: float) -> Outcome:
     if isinstance(error, TimeoutError):
         return Outcome(Status.FAILED, reason="budget", text=f"budget {budget_ms:.0f} ms")
     if isinstance(error, RankscopeError):
-        return Outcome(Status.FAILED, reason=error.reason, text=str(error))
+        status = Status.SKIPPED if error.reason == DECLINED else Status.FAILED
+        return Outcome(status, reason=error.reason, text=str(error))
     return Outcome(Status.FAILED, reason="fault", text=f"{type(error).__name__}: {error}")
 
 

@@ -6,11 +6,13 @@ A name is judged by how it is written, never by asking DNS: the question itself 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from engine.errors import RemoteError
+from engine.settings.schema import RemoteSettings
 
 
 class Place(StrEnum):
@@ -20,6 +22,9 @@ class Place(StrEnum):
     NETWORK = "the local network"
     INTERNET = "the internet"
 
+
+DECLINED = "declined"
+"""``kind`` of the error of a call that was not agreed to."""
 
 _MACHINE = ("localhost", "host.docker.internal", "host.containers.internal")
 _NETWORK = ("local", "lan", "home", "internal", "intranet", "home.arpa")
@@ -52,6 +57,10 @@ class OfflineRule:
 
     offline: bool = False
     trusted: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, settings: RemoteSettings) -> OfflineRule:
+        return cls(settings.offline, tuple(settings.trusted_hosts))
 
     def place(self, url: str) -> Place:
         return place_of(url, self.trusted)
@@ -86,12 +95,29 @@ class Departure:
     @property
     def text(self) -> str:
         """The notice in one sentence."""
-        fields = " and ".join(filter(None, (", ".join(self.fields[:-1]), self.fields[-1]))) if self.fields else "text"
         model = f" ({self.model})" if self.model else ""
         return (
-            f"{self.provider}{model} at {self.host}, on {self.place}, gets the query and {fields} of "
-            f"{self.documents:,} document{'' if self.documents == 1 else 's'}: {self.characters:,} characters"
+            f"{self.provider}{model} at {self.host}, on {self.place}, gets {self.what}: {self.characters:,} characters"
         )
+
+    @property
+    def what(self) -> str:
+        """What is sent: ``the query and title and text of 50 documents``."""
+        if not self.documents:
+            return "the query"
+        fields = " and ".join(filter(None, (", ".join(self.fields[:-1]), self.fields[-1]))) if self.fields else "text"
+        return f"the query and {fields} of {self.documents:,} document{'' if self.documents == 1 else 's'}"
+
+    @property
+    def refused(self) -> RemoteError:
+        """The error of a call that was not agreed to."""
+        return RemoteError(
+            f"not agreed: nothing was sent to {self.provider} at {self.host}", provider=self.provider, kind=DECLINED
+        )
+
+
+MayLeave = Callable[[Departure], bool]
+"""Asked before anything goes off this machine; False: nothing is sent, and the stage is skipped."""
 
 
 def departure(

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from concurrent.futures import Executor
+from copy import copy
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from engine.executor import run_in
 from engine.remote.ledger import Ledger
-from engine.remote.offline import OfflineRule, Place
+from engine.remote.offline import Departure, MayLeave, OfflineRule, Place
 from engine.remote.wire import Limits, Service, Timeouts, WireRequest, WireResponse
 
 if TYPE_CHECKING:
@@ -24,15 +25,30 @@ Key = tuple[str, str, Limits, Timeouts]
 
 
 class ClientPool:
-    """``rule`` is asked before every request. Belongs to one loop, from the first request on."""
+    """``rule`` is asked before every request, ``may_leave`` before documents or a query go off this machine. Belongs
+    to one loop, from the first request on."""
 
     def __init__(self, executor: Executor, rule: OfflineRule | None = None, ledger: Ledger | None = None) -> None:
         self.rule = rule or OfflineRule()
+        self.may_leave: MayLeave = lambda departure: True
         self.ledger = ledger or Ledger(None, executor)
         self._executor = executor
         self._clients: dict[Key, Client] = {}
         self._tls: ssl.SSLContext | None = None
         self._loading = asyncio.Lock()
+
+    def under(self, rule: OfflineRule) -> ClientPool:
+        """The same services, connections and account under the rule of other settings."""
+        if rule == self.rule:
+            return self
+        other = copy(self)
+        other.rule = rule
+        return other
+
+    def agree(self, departure: Departure | None) -> None:
+        """Raises ``RemoteError`` (kind ``declined``) for what is not to leave this machine."""
+        if departure is not None and not self.may_leave(departure):
+            raise departure.refused
 
     async def send(
         self, service: Service, request: WireRequest, *, tokens: int = 0, deadline: float = float("inf")

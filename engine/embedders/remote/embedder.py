@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,6 +17,7 @@ from engine.embedders.remote.table import Wire
 from engine.errors import EmbedderError, RemoteError
 from engine.executor import run_in
 from engine.records import RanOn
+from engine.remote.offline import departure
 from engine.remote.wire import Service, WireRequest, WireResponse
 from engine.rerankers.remote.batches import plan
 from engine.rerankers.remote.dialects.error_bodies import error_text
@@ -50,8 +51,14 @@ class RemoteEmbedder:
 
     async def embed_query(self, text: str) -> Vectors | None:
         """float32[d] of unit length, or None for a blank text."""
+        if not text.strip():
+            return None
+        if (pool := self._context.remote) is not None:
+            url = endpoint(self._provider, "", self._model)
+            pool.agree(departure(pool.rule, self._provider.label, self._model, url, (), [], text))
         prefix = self._provider.options.get("query_prefix", "")
-        return (await self._embed([prefix + text], self._wire.query))[0] if text.strip() else None
+        vectors = await self._embed([prefix + text], self._wire.query)
+        return cast(Vectors, vectors[0])
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """float32[len(texts), d] of unit length; a blank text's row is NaN."""

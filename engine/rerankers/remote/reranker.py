@@ -17,7 +17,9 @@ import numpy as np
 
 from engine.errors import SettingsError
 from engine.executor import run_in
+from engine.ingest.template import Template
 from engine.records import RanOn, RerankerInfo
+from engine.remote.offline import Departure, departure
 from engine.remote.pool import ClientPool
 from engine.remote.timings import parts
 from engine.remote.wire import Service, WireRequest, WireResponse
@@ -60,6 +62,16 @@ class RemoteReranker:
         self._url = endpoint(provider, settings.base_url, self._model)
         self._dialect = DIALECTS[provider.dialect]
         self._service = Service(provider.label, provider.limits, provider.timeouts, self._dialect.error_text)
+        self._info = RerankerInfo(
+            provider.name,
+            self._model,
+            kind=self._dialect.kind(RerankCall(provider, "", [], self._model)),
+            ran_on=RanOn.REMOTE,
+            url=shown_url(self._url),
+            scope=scope(provider, self._url),
+            listwise=provider.is_listwise(self._model),
+            limit=total_limit(provider, self._model),
+        )
         self._usage: Counter[str] = Counter()
         self._warnings: dict[str, None] = {}
         self._named = ""
@@ -69,25 +81,15 @@ class RemoteReranker:
     @property
     def info(self) -> RerankerInfo:
         """What answered so far, with the usage of this asking."""
-        provider = self._provider
-        return RerankerInfo(
-            provider.name,
-            self._model or self._named,
-            kind=self._dialect.kind(RerankCall(provider, "", [], self._model)),
-            usage=dict(self._usage),
-            ran_on=RanOn.REMOTE,
-            url=shown_url(self._url),
-            scope=scope(provider, self._url),
-            listwise=provider.is_listwise(self._model),
-            limit=total_limit(provider, self._model),
-            warnings=tuple(self._warnings),
-        )
+        model, warnings = self._model or self._named, tuple(self._warnings)
+        return replace(self._info, model=model, usage=dict(self._usage), warnings=warnings)
 
     async def rerank(self, query: str, documents: list[RerankDocument]) -> AsyncIterator[RerankBatch]:
         """The scores, request by request as they are answered."""
         provider, key = await run_in(self._context.executor, self._opened)
         self._pool.rule.check(self._provider.label, self._url)
         asked = plan(self._provider, self._model, query, [d.text for d in documents], self._settings.max_tokens)
+        self._pool.agree(self._departure(asked))
         tasks = [
             asyncio.create_task(self._ask(asked, number, provider, key), name=f"rerank {number}")
             for number in range(len(asked.batches))
@@ -101,6 +103,12 @@ class RemoteReranker:
             await asyncio.gather(*tasks, return_exceptions=True)
         if asked.asked < len(documents):
             yield RerankBatch(asked.asked, np.full(len(documents) - asked.asked, np.nan))
+
+    def _departure(self, asked: Plan) -> Departure | None:
+        """What would leave this machine, None where the provider is on it."""
+        fields = Template.parse(self._settings.text, "rerank.text").fields
+        texts = list(asked.texts[: asked.asked])
+        return departure(self._pool.rule, self._provider.label, self._model, self._url, fields, texts, asked.query)
 
     async def _ask(self, asked: Plan, number: int, provider: Provider, key: Secret | None) -> Answer:
         """One request and what must follow it, entered into the account."""

@@ -11,7 +11,8 @@
     │   ├── IndexNotFoundError  nothing there
     │   ├── IndexDamagedError   there, but not a Rankscope index of this format, or incomplete
     │   ├── IndexLockedError    another process writes to it
-    │   └── IndexMismatchError  built with another embedder, template or analyser than asked for
+    │   ├── IndexMismatchError  built with another embedder, template or analyser than asked for
+    │   └── EngineError         a search engine over HTTP that could not be asked, or refused
     ├── EmbedderError           a text that could not be turned into a vector
     ├── RerankerError           a reranker that could not score
     │   ├── RemoteError         a service that could not be asked, or refused (an EmbedderError as well)
@@ -86,6 +87,24 @@ class IndexLockedError(StoreError):
 
 class IndexMismatchError(StoreError):
     """The index was built with another embedder, text template or analyser; the hint is the rebuild command."""
+
+
+class EngineError(StoreError):
+    """A search engine over HTTP that could not be asked, or refused.
+
+    ``kind`` is the slug of ``engine.stores.elastic.faults``: ``connect``, ``tls``, ``timeout``, ``unauthorized``,
+    ``forbidden``, ``licence``, ``index``, ``field``, ``dimension``, ``overloaded``, ``shards``, ``refused``, …;
+    ``status`` is HTTP's, 0 where there was no answer.
+    """
+
+    def __init__(self, message: str, *, kind: str, status: int = 0, hint: str = "", stage: str = "") -> None:
+        super().__init__(message, hint=hint, stage=stage)
+        self.kind = kind
+        self.status = status
+
+    @property
+    def reason(self) -> str:
+        return self.kind
 
 
 class EmbedderError(RankscopeError):

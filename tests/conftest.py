@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
+from tests.servers.engines import any_engine, elasticsearch_8, elasticsearch_9, group, opensearch_2
+
+__all__ = ["any_engine", "elasticsearch_8", "elasticsearch_9", "opensearch_2"]
+
 # A shell starts what it puts in the background with SIGINT ignored, and children inherit that: the tests that interrupt
 # a real process would wait for nothing.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one search engine stay in one process (``--dist loadgroup``), so that it is started once."""
+    for item in items:
+        if name := group(item):
+            item.add_marker(pytest.mark.xdist_group(name))

@@ -1,0 +1,5 @@
+"""Elasticsearch 8 and 9 and OpenSearch 2 and 3, by one client.
+
+Reading, from the ground up: ``node`` (headers) → ``connection`` (a client) → ``detect`` (which engine) → ``faults`` →
+``mapping`` (what an index holds) → ``bodies`` (requests, pure) → ``answers`` (replies, pure) → ``store``.
+"""

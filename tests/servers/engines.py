@@ -1,0 +1,149 @@
+"""Real search engines for the tests: Elasticsearch 8 and 9, and OpenSearch 2.
+
+They are started from ``../shared/servers`` beside the project, one of each per test process, and end with it: the
+script ends when its standard input closes, which happens even where the tests are killed.
+``RANKSCOPE_TEST_ELASTICSEARCH_URL`` and ``RANKSCOPE_TEST_OPENSEARCH_URL`` point the tests at engines that run already.
+Where there is neither, the tests are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.settings.schema import StoreSettings
+
+SCRIPT = Path(__file__).parents[3] / "shared" / "servers" / "server"
+NAMES = ("elasticsearch-8", "elasticsearch-9", "opensearch-2")
+VARIABLES = {
+    "elasticsearch-8": "RANKSCOPE_TEST_ELASTICSEARCH_URL",
+    "opensearch-2": "RANKSCOPE_TEST_OPENSEARCH_URL",
+}
+_PORTS = {"elasticsearch-8": (9210, 9229), "elasticsearch-9": (9230, 9249), "opensearch-2": (9250, 9269)}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running engine. ``pid`` is the engine's own process, 0 for one that the tests did not start."""
+
+    name: str
+    url: str
+    pid: int = 0
+    username: str = ""
+    password: str = ""
+    ca: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.name.partition("-")[0]
+
+    def store(self, index: str, **more: Any) -> StoreSettings:
+        """The ``[store]`` that searches this engine's index."""
+        signed = {"username": self.username, "password": self.password, "ca_file": self.ca} if self.ca else {}
+        return StoreSettings(**{"kind": self.kind, "url": self.url, "index": index, **signed, **more})
+
+    def signal(self, number: signal.Signals) -> None:
+        """Pause, wake or kill the engine's process."""
+        os.kill(self.pid, number)
+
+
+@contextmanager
+def running(name: str, *, secure: bool = False, port: int = 0) -> Iterator[Server]:
+    """The engine, started for the block. Skips the test where it cannot be had."""
+    if not SCRIPT.exists():
+        pytest.skip(f"{name} is not here: no {SCRIPT}")
+    if sys.platform != "linux":
+        pytest.skip(f"{name} runs on Linux alone")
+    with tempfile.TemporaryFile() as errors:
+        process, facts = None, ""
+        for _ in range(1 if port else 3):  # another process may take the port between the look and the start
+            command = [sys.executable, str(SCRIPT), "run", name, "--port", str(port or _free_port(name))]
+            process = subprocess.Popen(
+                [*command, *(["--secure"] if secure else [])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+            assert process.stdout is not None
+            if facts := process.stdout.readline():
+                break
+            process.communicate()
+        assert process is not None
+        if not facts:
+            errors.seek(0)
+            pytest.fail(f"{name} did not start: {errors.read().decode(errors='replace')[-2000:]}")
+        told = json.loads(facts)
+        try:
+            yield Server(name, told["url"], told["pid"], *(told.get(k, "") for k in ("username", "password", "ca")))
+        finally:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(told["pid"], signal.SIGCONT)
+            process.communicate()
+
+
+def _free_port(name: str) -> int:
+    first, last = _PORTS[name]
+    for port in random.sample(range(first, last + 1), last - first + 1):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    pytest.fail(f"no free port between {first} and {last}")
+
+
+@contextmanager
+def _shared(name: str) -> Iterator[Server]:
+    if url := os.environ.get(VARIABLES.get(name, "")):
+        yield Server(name, url)
+    elif name == "elasticsearch-9" and os.environ.get(VARIABLES["elasticsearch-8"]):
+        pytest.skip(f"{VARIABLES['elasticsearch-8']} names the one Elasticsearch to test with")
+    else:
+        with running(name) as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_8() -> Iterator[Server]:
+    with _shared("elasticsearch-8") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_9() -> Iterator[Server]:
+    with _shared("elasticsearch-9") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def opensearch_2() -> Iterator[Server]:
+    with _shared("opensearch-2") as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=NAMES)
+def any_engine(request: pytest.FixtureRequest) -> Server:
+    """Each of the three in turn."""
+    server: Server = request.getfixturevalue(request.param.replace("-", "_"))
+    return server
+
+
+def group(item: pytest.Item) -> str:
+    """The engine that a test uses, '' for none: tests of one engine share a process, and so the engine."""
+    for name in NAMES:
+        if name.replace("-", "_") in getattr(item, "fixturenames", ()):
+            return name
+    parameters = getattr(item, "callspec", None)
+    return str(parameters.params.get("any_engine", "")) if parameters else ""

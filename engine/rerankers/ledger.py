@@ -37,7 +37,10 @@ BEYOND = Scored(math.nan)
 """A document beyond what the reranker scores of one query (``RerankerInfo.limit``): never sent either."""
 
 
-_KEY = ("provider", "model", "base_url", "dtype", "device", "instruction", "text", "max_chars", "max_tokens")
+_KEY = (
+    *("provider", "model", "revision", "base_url", "dtype", "device", "backend"),
+    *("instruction", "text", "max_chars", "max_tokens"),
+)
 
 
 def rerank_key(settings: RerankSettings) -> bytes:

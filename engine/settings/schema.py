@@ -19,6 +19,22 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Base of every TOML table."""
 
 
+class RagflowSettings(Table, frozen=True):
+    """What RAGFlow itself is told for a search, with its defaults."""
+
+    kb_ids: list[str] = []
+    doc_ids: list[str] = []
+    version: str = "2026-07"
+    page: int = 1
+    page_size: int = 10
+    top: int = 1024
+    similarity_threshold: float = 0.2
+    vector_similarity_weight: float = 0.3
+    tags: dict[str, float] = {}
+    prefilter: bool = True
+    raw: bool = False
+
+
 class StoreSettings(Table, frozen=True):
     kind: str = "embedded"
     path: str = "index"
@@ -38,6 +54,7 @@ class StoreSettings(Table, frozen=True):
     preference: str = ""
     search_type: Literal["auto", "query_then_fetch", "dfs_query_then_fetch"] = "auto"
     profile: bool = False
+    ragflow: RagflowSettings = RagflowSettings()
 
 
 class LexicalLeg(Table, frozen=True):
@@ -59,7 +76,7 @@ class LexicalLeg(Table, frozen=True):
 
 
 class DenseLeg(Table, frozen=True):
-    kind: Literal["dense"] = "dense"
+    kind: Literal["dense", "graph"] = "dense"
     embedder: str = "static"
     text: str = "{title}\n{text}"
     """Template over stored fields of what is embedded (index-time)."""
@@ -71,6 +88,14 @@ class DenseLeg(Table, frozen=True):
     similarity_threshold: float = 0.0
 
 
+class GraphLeg(DenseLeg, frozen=True):
+    """The dense leg over the chunks of a RAGFlow knowledge graph alone."""
+
+    kind: Literal["graph"] = "graph"
+    types: list[str] = msgspec.field(default_factory=lambda: ["entity", "relation", "community_report"])
+    similarity_threshold: float = 0.3
+
+
 class SparseLeg(Table, frozen=True):
     kind: Literal["sparse"] = "sparse"
     field: str = ""
@@ -79,7 +104,7 @@ class SparseLeg(Table, frozen=True):
     top_k: int = 1024
 
 
-LegSettings = LexicalLeg | DenseLeg | SparseLeg
+LegSettings = LexicalLeg | DenseLeg | SparseLeg | GraphLeg
 
 
 class FeatureSettings(Table, frozen=True):
@@ -100,10 +125,14 @@ class RerankStage(Table, frozen=True):
     enabled: bool = True
     provider: str = "term"
     model: str = ""
+    revision: str = ""
     base_url: str = ""
     api_key: str = ""
     dtype: str = "auto"
     device: str = "auto"
+    backend: str = "auto"
+    batch: int = 0
+    token_budget: int = 0
     instruction: str = ""
     text: str = "{title}\n{text}"
     max_chars: int = 0
@@ -138,6 +167,14 @@ class BudgetSettings(Table, frozen=True):
     leg_ms: int = 10_000
     rerank_ms: int = 30_000
     query_ms: int = 60_000
+
+
+class LocalSettings(Table, frozen=True):
+    """The worker process of local models."""
+
+    keep_alive_s: float = 600.0
+    threads: int = 0
+    cache_dir: str = ""
 
 
 class RemoteSettings(Table, frozen=True):
@@ -195,5 +232,6 @@ class Settings(Table, frozen=True):
     """Field → value, or a list of which one must match."""
     cut: CutSettings = CutSettings()
     budget: BudgetSettings = BudgetSettings()
+    local: LocalSettings = LocalSettings()
     remote: RemoteSettings = RemoteSettings()
     providers: dict[str, ProviderSettings] = {}

@@ -24,10 +24,12 @@ NORMALIZERS = (
 COMBINERS = ("convex", "rrf", "comb-sum", "comb-mnz", "borda", "ragflow")
 BLENDS = ("auto", "replace", "weighted", "rank-fusion", "ragflow")
 DTYPES = ("auto", "fp32", "bf16", "fp16", "int8")
+BACKENDS = ("auto", "padded", "packed", "causal")
 
 SCORE_KINDS = ("probability", "logit", "cosine", "dot", "bm25", "sparse", "judge", "fused", "unknown")
 PRICE_UNITS = ("tokens", "searches", "requests")
-LEG_KINDS = ("lexical", "dense", "sparse")
+LEG_KINDS = ("lexical", "dense", "sparse", "graph")
+RAGFLOW_VERSIONS = ("2026-07", "2026-05", "2026-04")
 SEARCH_TYPES = ("auto", "query_then_fetch", "dfs_query_then_fetch")
 
 MAX_TOP = 2048
@@ -112,6 +114,18 @@ KNOBS: dict[str, Knob] = {
         choices=SEARCH_TYPES,
     ),
     "store.profile": Knob("Whether the engine tells where the time of each search goes; it slows the search."),
+    "store.ragflow.kb_ids": Knob("The knowledge bases that are searched; `rankscope ragflow` lists them."),
+    "store.ragflow.doc_ids": Knob("Documents of theirs to search alone; empty: all."),
+    "store.ragflow.version": Knob("The month since when RAGFlow ranks so.", choices=RAGFLOW_VERSIONS),
+    "store.ragflow.page": Knob("Which page RAGFlow is asked for.", minimum=1, maximum=1000, step=1),
+    "store.ragflow.page_size": Knob("Chunks of a page; it decides how many are re-ranked together.", "", 1, 1024, 1),
+    "store.ragflow.top": Knob("Most chunks that its kNN returns.", minimum=1, maximum=MAX_TOP, step=1),
+    "store.ragflow.similarity_threshold": Knob("Its threshold, for the cosine and for the last score.", "", 0, 1, 0.05),
+    "store.ragflow.vector_similarity_weight": Knob("Share of the vector, or model, in its re-rank.", "", 0, 1, 0.05),
+    "store.ragflow.tags": Knob("Tags of the question, each with its weight."),
+    "store.ragflow.tags.*": Knob("The tag's weight.", minimum=0),
+    "store.ragflow.prefilter": Knob("Whether the dense leg finds only what the text matches, as in RAGFlow."),
+    "store.ragflow.raw": Knob("Whether the query is a query string as typed, not built as RAGFlow does."),
     "legs.<lexical>.kind": _LEG_KIND,
     "legs.<lexical>.fields": Knob("The fields searched, each with its boost; their scores add up."),
     "legs.<lexical>.fields.*": Knob(
@@ -146,6 +160,7 @@ KNOBS: dict[str, Knob] = {
     "legs.<dense>.similarity_threshold": Knob(
         "Least cosine that counts; 0 is off.", "similarity", 0, 1, 0.05, live=True
     ),
+    "legs.<graph>.types": Knob("Kinds of chunks of the knowledge graph that are searched."),
     "legs.<sparse>.kind": _LEG_KIND,
     "legs.<sparse>.field": Knob("Field of the sparse vectors; empty: the only one that the index has."),
     "legs.<sparse>.inference_id": Knob("The engine's inference endpoint, or model id, that expands the query."),
@@ -163,11 +178,27 @@ KNOBS: dict[str, Knob] = {
     "fusion.rank_constant": _RANK_CONSTANT,
     "rerank.enabled": Knob("Whether the first of the fused list are reranked.", "rerank", live=True),
     "rerank.provider": Knob("Who scores: term needs no model."),
-    "rerank.model": Knob("The model's name as the provider knows it."),
+    "rerank.model": Knob("The model's name as the provider knows it; local: a preset, a name of the hub or a folder."),
+    "rerank.revision": Knob("Of a local model on the hub: branch, tag or commit; empty: the newest."),
     "rerank.base_url": Knob("The provider's address; empty: its own."),
     "rerank.api_key": Knob("env:NAME, file:PATH or keyring:NAME; empty: the provider's own variable.", secret=True),
     "rerank.dtype": Knob("Number format of a local model.", choices=DTYPES),
     "rerank.device": Knob("Where a local model runs: auto, cpu, cuda, cuda:1, mps."),
+    "rerank.backend": Knob("How a local model computes; auto: the fastest that keeps its scores.", choices=BACKENDS),
+    "rerank.batch": Knob(
+        "Most documents of one forward pass of a local model; 0: the token budget alone decides.",
+        minimum=0,
+        maximum=MAX_TOP,
+        step=1,
+        unit="documents",
+    ),
+    "rerank.token_budget": Knob(
+        "Tokens of one forward pass of a local model; 0: what suits its device.",
+        minimum=0,
+        maximum=1_048_576,
+        step=256,
+        unit="tokens",
+    ),
     "rerank.instruction": Knob("The task in words, for models that take one."),
     "rerank.text": Knob("Template of the text that is scored."),
     "rerank.max_chars": Knob("Cut of that text; 0 is off.", minimum=0, maximum=1_000_000, step=100, unit="characters"),
@@ -197,6 +228,15 @@ KNOBS: dict[str, Knob] = {
     "budget.leg_ms": _budget("one leg"),
     "budget.rerank_ms": _budget("reranking"),
     "budget.query_ms": _budget("a whole query; longer than each stage's"),
+    "local.keep_alive_s": Knob(
+        "How long the process of local models stays after its last use; 0 ends it at once, -1 never.",
+        minimum=-1,
+        maximum=604_800,
+        step=60,
+        unit="seconds",
+    ),
+    "local.threads": Knob("Threads that a local model computes with; 0: one for each core.", "", 0, 1024, 1),
+    "local.cache_dir": Knob("Where models of the hub are kept, relative to this file; empty: the hub's own.", file=True),
     "remote.offline": Knob("Whether nothing may be sent off this machine."),
     "remote.trusted_hosts": Knob("Hosts that count as this machine."),
     "providers.*.like": Knob("The provider that this one is like; default: itself, else openai-compatible."),
@@ -239,10 +279,14 @@ _STAGE_KEYS = (
     "enabled",
     "provider",
     "model",
+    "revision",
     "base_url",
     "api_key",
     "dtype",
     "device",
+    "backend",
+    "batch",
+    "token_budget",
     "instruction",
     "text",
     "max_chars",
@@ -254,3 +298,4 @@ _STAGE_KEYS = (
     "rank_constant",
 )
 KNOBS |= {f"rerank.cascade.*.{key}": KNOBS[f"rerank.{key}"] for key in _STAGE_KEYS}
+KNOBS |= {key.replace("<dense>", "<graph>"): knob for key, knob in KNOBS.items() if key.startswith("legs.<dense>.")}

@@ -78,8 +78,9 @@ def check_folder(folder: Path) -> None:
 
 
 def revision_of(folder: Path) -> str:
-    """What tells this model from another of the same name: the hub's commit for a snapshot of its cache, else a
-    fingerprint of configuration, tokenizer and weights (the ends of each file stand for the whole), ``sha256:`` and 16 digits."""
+    """What tells this model from another of the same name: the hub's commit for a snapshot of its cache, else
+    ``sha256:`` and 16 digits of a sum over configuration, tokenizer and weights (the ends of each file stand for the
+    whole)."""
     if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
         return folder.name
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""What is taken where the settings say ``auto``: the device, the number format, and the reranker of an embedder. Pure."""
+"""What is taken where the settings say ``auto``: device, number format, and the reranker of an embedder. Pure."""
 
 from __future__ import annotations
 

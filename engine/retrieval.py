@@ -95,8 +95,10 @@ class Retrieval:
         wanted = []
         for index, name in enumerate(self.answered(settings)):
             absent, done = candidates.absent[index], self._completed.get(name)
-            known = frozenset(done.ids) if done and done.ids != absent else frozenset()
-            ids = () if done and done.ids == absent else tuple(i for i in absent if i not in known)
+            ids = absent
+            if done is not None:
+                known = frozenset(done.ids)
+                ids = tuple(i for i in absent if i not in known)
             if ids:
                 wanted.append(Completion(name, self.request(name, settings), ids))
         return wanted

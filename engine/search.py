@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -71,15 +71,18 @@ class Search:
         """The query's terms, empty until they were asked for."""
         return self._analysis[1] if self._analysis else Analysis()
 
+    def stage(self, name: str) -> StageReport | None:
+        """The latest report of that stage."""
+        return self._stages.get(name)
+
     def _reports(self, effective: Settings) -> tuple[StageReport, ...]:
         """The stages' latest reports. Reranking is told of as the present reranker did it, if it was asked."""
         stages, own = self._stages, self.ledger.report(effective.rerank)
-        if not effective.rerank.enabled or "rerank" not in stages:
+        last = stages.get("rerank")
+        if not effective.rerank.enabled or last is None or not (own or self.ledger.reported(last)):
             return tuple(stages.values())
-        if own is None and not self.ledger.reported(stages["rerank"]):
-            return tuple(stages.values())
-        others = (report for name, report in stages.items() if name != "rerank")
-        return (*others, *(() if own is None else (own,)))
+        own_or_none = {**stages, "rerank": own}
+        return tuple(report for report in own_or_none.values() if report is not None)
 
     def missing(self, settings: Settings) -> Missing:
         """What ``run`` would ask for. Scores are counted for the fused list as it stands."""
@@ -137,8 +140,7 @@ class Search:
         A failing leg, embedder or reranker becomes an outcome. Raises ``SettingsError`` for settings that cannot rank.
         """
         events: asyncio.Queue[Event | None] = asyncio.Queue()
-        base = max((stage.end_ms for stage in self._stages.values()), default=0.0)
-        recorder = StageRecorder(events.put_nowait, settings.budget.query_ms, base)
+        recorder = self._recorder(settings, events.put_nowait)
         task = asyncio.create_task(self._drive(settings, recorder), name="search")
         task.add_done_callback(lambda _: events.put_nowait(None))
         try:
@@ -150,13 +152,13 @@ class Search:
             with suppress(asyncio.CancelledError):
                 await task
 
+    def _recorder(self, settings: Settings, emit: Callable[[Event], None]) -> StageRecorder:
+        base = max((stage.end_ms for stage in self._stages.values()), default=0.0)
+        return StageRecorder(emit, settings.budget.query_ms, base)
+
     async def finish(self, settings: Settings) -> Trace:
-        """Drain ``run`` and return the last trace."""
-        async with aclosing(self.run(settings)) as events:
-            async for event in events:
-                if isinstance(event, Finished):
-                    return event.trace
-        raise RuntimeError("the search ended without its last event")
+        """What ``run`` ends with, for those who do not follow it on its way."""
+        return await self._drive(settings, self._recorder(settings, lambda _: None))
 
     async def _drive(self, settings: Settings, recorder: StageRecorder) -> Trace:
         try:
@@ -242,7 +244,9 @@ class Search:
             found: list[object] = []
 
             async def embed() -> bool:
-                vectors[leg.embedder] = await self.resources.embed_query(leg.embedder, text) if text.strip() else None
+                vectors[leg.embedder] = (
+                    await self.resources.embed_query(leg.embedder, text, settings.remote) if text.strip() else None
+                )
                 found.append(True)
                 return True
 

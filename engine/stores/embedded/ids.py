@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,10 @@ def write_ids(out: FolderWriter, ids: Iterable[bytes], count: int) -> None:
     out.array("id_rows.npy", order.astype(np.uint32))
 
 
+_KEPT = 1 << 16
+"""A table of so many ids is decoded whole with its first use; of a larger one only what is asked for."""
+
+
 class IdTable:
     """The ids of a generation."""
 
@@ -41,11 +46,27 @@ class IdTable:
     def __len__(self) -> int:
         return len(self.names)
 
+    @cached_property
+    def _decoded(self) -> tuple[npt.NDArray[np.object_], dict[str, int]] | None:
+        """Every id by row, and every row by id; None for a large table."""
+        if len(self) > _KEPT:
+            return None
+        names = self.names.all()
+        return np.array(names, dtype=object), dict(zip(names, range(len(names)), strict=True))
+
     def ids(self, rows: npt.NDArray[np.integer[Any]]) -> tuple[str, ...]:
-        return tuple(self.names.take(rows))
+        return tuple(self.names.take(rows) if self._decoded is None else self._decoded[0][rows])
 
     def rows(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
         """int64[len(ids)]: the row of each id, −1 where there is no such document."""
+        if self._decoded is None:
+            return self._hashed(ids)
+        found = list(map(self._decoded[1].get, ids))
+        if None in found:  # among them, perhaps, one whose text is no valid Unicode
+            return self._hashed(ids)
+        return np.array(found, dtype=np.int64)
+
+    def _hashed(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
         encoded = [name.encode("utf-8", "replace") for name in ids]
         hashes = np.fromiter(map(zlib.crc32, encoded), dtype=np.uint32, count=len(encoded))
         starts = np.searchsorted(self._hashes, hashes, side="left")

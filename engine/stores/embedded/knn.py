@@ -18,6 +18,9 @@ from engine.stores.embedded.topk import top_k
 _BLOCK_BYTES = 16 << 20
 """Of rows copied out of the matrix at a time."""
 
+_EXACT_BYTES = 1 << 18
+"""The same for exact scores: what a core's own cache holds of float64."""
+
 _SPARSE = 4
 """Below one row in four a filter's rows are gathered instead of multiplying all."""
 
@@ -48,11 +51,13 @@ class VectorSpace:
         """float64[len(rows)]: cosine or dot product; NaN where a row has no vector or is below 0."""
         result = np.full(rows.size, np.nan)
         known = np.flatnonzero(rows >= 0)
-        step = max(1, _BLOCK_BYTES // (8 * max(1, query.size)))
+        step = max(2, _EXACT_BYTES // (8 * max(1, query.size)))
         for at in range(0, known.size, step):
             part = known[at : at + step]
-            # a sum along each row, so that a row's score does not depend on its neighbours
-            result[part] = (self.matrix[rows[part]] * query).sum(axis=1)
+            # a sum along each row, so that a row's score does not depend on its neighbours; einsum would sum a row
+            # that is alone in pieces of 8,192 numbers
+            pair = rows[part] if part.size > 1 else np.repeat(rows[part], 2)
+            result[part] = np.einsum("ij,j->i", self.matrix[pair].astype(np.float64), query)[: part.size]
         # a stored unit vector is of length 1 to float32 alone
         return np.clip(result, -1.0, 1.0, out=result) if self.cosine else result
 

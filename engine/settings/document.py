@@ -9,7 +9,15 @@ from typing import Any, Final
 import msgspec
 
 from engine.settings.paths import Keys, join, quote
-from engine.settings.schema import FeatureSettings, ProviderSettings, RerankSettings, RerankStage, Settings, SparseLeg
+from engine.settings.schema import (
+    FeatureSettings,
+    GraphLeg,
+    ProviderSettings,
+    RerankSettings,
+    RerankStage,
+    Settings,
+    SparseLeg,
+)
 from engine.settings.shape import LEG_KINDS, ROOT, Shape, child, fields_of, kinds_of
 from engine.settings.table import Knob
 
@@ -20,15 +28,15 @@ _HEAD: Final = """\
 _WIDTH: Final = 110
 _TEXTS: Final = {"type": "array", "items": {"type": "string"}}
 _SAMPLE: Final = Settings(
-    legs={**Settings().legs, "sparse": SparseLeg()},
-    weights={**Settings().weights, "sparse": 0.0},
+    legs={**Settings().legs, "sparse": SparseLeg(), "graph": GraphLeg()},
+    weights={**Settings().weights, "sparse": 0.0, "graph": 0.0},
     features={"pagerank": FeatureSettings(field="pagerank")},
     rerank=RerankSettings(cascade={"large": RerankStage(provider="local", top_n=20)}),
     filter={"language": ["en", "de"]},
     providers={"my-server": ProviderSettings(base_url="http://localhost:8000")},
 )
 """The defaults, with one entry in each table that is empty by default and a leg of each kind."""
-_OPTIONAL: Final = (("legs", "sparse"), ("rerank", "cascade", "large"))
+_OPTIONAL: Final = (("legs", "sparse"), ("legs", "graph"), ("rerank", "cascade", "large"))
 
 
 def template() -> str:
@@ -48,7 +56,8 @@ def _section(shape: Shape, keys: Keys, node: Any) -> list[str]:
         lines += ["", f"{'#' if optional else ''}[{join(keys)}]"]
         for name, value, inner in own:
             lines += _explained(inner.knob)
-            lines.append(f"{'' if keys == ('weights',) and name != 'sparse' else '#'}{quote(name)} = {_toml(value)}")
+            stands = keys == ("weights",) and name in Settings().weights
+            lines.append(f"{'' if stands else '#'}{quote(name)} = {_toml(value)}")
     for name, value, inner in below:
         if _is_section(inner, keys):
             lines += _section(inner, (*keys, name), value)

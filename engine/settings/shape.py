@@ -11,10 +11,15 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from engine.settings.paths import Keys, join
-from engine.settings.schema import DenseLeg, LegSettings, LexicalLeg, Settings, SparseLeg
+from engine.settings.schema import DenseLeg, GraphLeg, LegSettings, LexicalLeg, Settings, SparseLeg
 from engine.settings.table import KNOBS, Knob
 
-LEG_KINDS: dict[str, type[LegSettings]] = {"lexical": LexicalLeg, "dense": DenseLeg, "sparse": SparseLeg}
+LEG_KINDS: dict[str, type[LegSettings]] = {
+    "lexical": LexicalLeg,
+    "dense": DenseLeg,
+    "sparse": SparseLeg,
+    "graph": GraphLeg,
+}
 """Kind → record of a leg."""
 
 Kinds = Mapping[str, str]

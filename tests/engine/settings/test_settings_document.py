@@ -7,7 +7,15 @@ import msgspec
 
 from engine.settings import document
 from engine.settings.load import decode
-from engine.settings.schema import FeatureSettings, ProviderSettings, RerankSettings, RerankStage, Settings, SparseLeg
+from engine.settings.schema import (
+    FeatureSettings,
+    GraphLeg,
+    ProviderSettings,
+    RerankSettings,
+    RerankStage,
+    Settings,
+    SparseLeg,
+)
 from engine.settings.shape import patterns
 from engine.settings.table import KNOBS
 
@@ -19,8 +27,8 @@ def test_the_template_sets_nothing():
 def test_every_line_of_the_template_can_be_taken_in():
     opened = re.sub(r"^#(?! )", "", document.template(), flags=re.MULTILINE)
     sample = {
-        "legs": {**Settings().legs, "sparse": SparseLeg()},
-        "weights": {**Settings().weights, "sparse": 0.0},
+        "legs": {**Settings().legs, "sparse": SparseLeg(), "graph": GraphLeg()},
+        "weights": {**Settings().weights, "sparse": 0.0, "graph": 0.0},
         "features": {"pagerank": FeatureSettings(field="pagerank")},
         "rerank": RerankSettings(cascade={"large": RerankStage(provider="local", top_n=20)}),
         "filter": {"language": ["en", "de"]},
@@ -33,7 +41,7 @@ def test_the_template_explains_every_key():
     text = " ".join(document.template().replace("\n# ", " ").split())
     for pattern, shape in patterns():
         if shape.form == "value" and not pattern.endswith(
-            (".fields.*", ".analyzers.*", ".headers.*", ".extra.*", ".options.*")
+            (".fields.*", ".analyzers.*", ".headers.*", ".extra.*", ".options.*", ".tags.*")
         ):
             assert KNOBS[pattern].help in text, pattern
 

@@ -108,7 +108,7 @@ def test_a_users_leg_does_not_stand_in_the_way_of_a_files_weights(write):
         ("[legs.lexical.fields]\nt = 11", "legs.lexical.fields.t: 11.0 is outside its range, 0 to 10 (FILE:2)", "0 to"),
         ("[legs.lexical]\nfields = {}", "legs.lexical.fields: no field to search", "{ text = 1.0 }"),
         ("[legs.dense]\nk1 = 1", "unknown setting legs.dense.k1 (FILE:2)", "did you mean legs.lexical.k1?"),
-        ("[legs.x]\nkind = 'graph'", "legs.x.kind: unknown kind 'graph' (FILE:2)", "lexical, dense"),
+        ("[legs.x]\nkind = 'colbert'", "legs.x.kind: unknown kind 'colbert' (FILE:2)", "lexical, dense"),
         ("[legs.x]\nkind = 'dense'", "weights.x is missing", "add weights.x = 0.5"),
         ("[legs.dense]\ntop_k = 5\n[weights]\nlexical = 1", "weights.dense is missing", "add weights.dense = 0.5"),
         ("legs = 3", "legs: expected a table, got a whole number 3 (FILE:1)", "[legs]"),

@@ -1,0 +1,334 @@
+"""The host of local models: one worker process, started with the first request and ended when it was idle for a while.
+
+    host = LocalHost(settings.local)
+    async for batch in host.score(spec, "a query", texts): ...
+    encoded = await host.encode(spec, texts)
+
+Torch lives in the worker alone. A crash of it is a ``RerankerError`` or an ``EmbedderError`` with its cause for the
+requests that were under way, and the next request starts another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import MissingExtraError
+from engine.loading import Listener, Loading, listener
+from engine.local.base import ModelInfo, ModelSpec
+from engine.local.faults import fault
+from engine.local.messages import (
+    Answer,
+    Cancel,
+    Configure,
+    Done,
+    Encode,
+    Failed,
+    Open,
+    Opened,
+    Progress,
+    Report,
+    Score,
+    Scores,
+    Texts,
+    Vectors,
+)
+from engine.local.process import WorkerProcess, worker_command
+from engine.local.speed import Speed
+from engine.local.state import HostState, memory_of
+from engine.logs import logger
+from engine.settings.schema import LocalSettings
+
+log = logger(__name__)
+
+_SLICE = 1 << 18
+"""Characters of text in one message: no frame of a screen waits for a longer one to be packed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """float32[n, dimension], with the tokens seen of each text and whether it was cut."""
+
+    vectors: npt.NDArray[np.float32]
+    tokens: list[int]
+    cut: list[bool]
+
+
+@dataclass(slots=True)
+class _Request:
+    """What waits for answers under one id. ``None`` in the queue is a worker that ended."""
+
+    id: int
+    spec: ModelSpec
+    listener: Listener | None
+    answers: asyncio.Queue[Opened | Scores | Vectors | Done | Failed | None] = field(default_factory=asyncio.Queue)
+    told: bool = False
+    ended: bool = False
+
+    def tell(self, loading: Loading | None) -> None:
+        """Pass on how far its model is; the end only to those who heard of a beginning."""
+        if self.listener is not None and (loading is not None or self.told):
+            self.told = loading is not None
+            self.listener(loading)
+
+
+class LocalHost:
+    """Holds the worker. For one event loop; cheap to make, and nothing starts before it is asked."""
+
+    def __init__(
+        self,
+        settings: LocalSettings = LocalSettings(),  # noqa: B008 (frozen)
+        *,
+        offline: bool = False,
+        cache_dir: str = "",
+        command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """``offline`` fetches nothing from the hub; ``cache_dir`` holds its models ('': the hub's own place);
+        ``command`` starts another worker than ours."""
+        self._keep_alive_s = settings.keep_alive_s
+        self._configure = Configure(settings.threads, offline, cache_dir)
+        self._command = command
+        self._environment = dict(environment or {})
+        self._process: WorkerProcess | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+        self._ids = count(1)
+        self._requests: dict[int, _Request] = {}
+        self._leases = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._known: dict[ModelSpec, ModelInfo] = {}
+        self._report = Report([])
+        self._loading: Loading | None = None
+        self._ended = ""
+        self._watchers: list[Callable[[], None]] = []
+        self._closed = False
+        self.speed = Speed()
+
+    # --- what can be asked ------------------------------------------------------------------------------------------
+
+    async def open_model(self, spec: ModelSpec) -> ModelInfo:
+        """The model as loaded; loads it where it is not. Raises ``ModelError`` and what ``score`` raises."""
+        async with self._asking(spec) as request:
+            await self._send(Open(request.id, spec))
+            async for answer in self._answers(request):
+                if isinstance(answer, Opened):
+                    self._known[spec] = answer.info
+            return self._known[spec]
+
+    async def score(
+        self,
+        spec: ModelSpec,
+        query: str,
+        texts: Sequence[str],
+        *,
+        instruction: str = "",
+        max_tokens: int = 0,
+        window: int = 16,
+        batch: int = 0,
+        budget: int = 0,
+    ) -> AsyncGenerator[Scores, None]:
+        """Raw scores, window by window in the texts' order. Closing the iterator drops the rest.
+
+        Raises ``MissingExtraError`` without torch, ``ModelError`` where the model cannot be had, ``RerankerError``
+        where the worker ended or could not score.
+        """
+        async with self._asking(spec) as request:
+            ask = Score(request.id, spec, query, len(texts), instruction, max_tokens, window, batch, budget)
+            await self._send(ask)
+            for some in _slices(texts):
+                await self._send(Texts(request.id, some))
+            async for answer in self._answers(request):
+                if isinstance(answer, Scores):
+                    yield answer
+
+    async def encode(
+        self, spec: ModelSpec, texts: Sequence[str], *, as_query: bool = False, instruction: str = ""
+    ) -> Encoded:
+        """The vectors of all texts. Raises as ``score`` does, with ``EmbedderError``."""
+        async with self._asking(spec) as request:
+            await self._send(Encode(request.id, spec, list(texts), as_query, instruction))
+            parts = [answer async for answer in self._answers(request) if isinstance(answer, Vectors)]
+        rows = [np.frombuffer(part.data, dtype=np.float32).reshape(len(part.tokens), -1) for part in parts]
+        return Encoded(
+            np.concatenate(rows) if rows else np.zeros((0, 0), dtype=np.float32),
+            [tokens for part in parts for tokens in part.tokens],
+            [cut for part in parts for cut in part.cut],
+        )
+
+    def known(self, spec: ModelSpec) -> ModelInfo | None:
+        """The model as it was when it was last loaded in this session, None before."""
+        return self._known.get(spec)
+
+    # --- the worker's life --------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> HostState:
+        """What a status chip shows."""
+        process = self._process
+        ends_in = None
+        if self._timer is not None:
+            ends_in = max(0.0, self._timer.when() - asyncio.get_running_loop().time())
+        phase: Literal["off", "loading", "busy", "idle"] = "off"
+        if process is not None:
+            phase = "loading" if self._loading else "busy" if self._requests else "idle"
+        return HostState(
+            phase,
+            pid=process.pid if process else 0,
+            models=tuple(info for _, info in self._report.models) if process else (),
+            loading=self._loading,
+            requests=len(self._requests),
+            memory_bytes=memory_of(process.pid) if process else 0,
+            device_used=self._report.device_used if process else 0,
+            device_total=self._report.device_total if process else 0,
+            ends_in_s=ends_in,
+            ended=self._ended,
+        )
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` whenever ``state`` has; returns what ends that."""
+        self._watchers.append(changed)
+        return lambda: self._watchers.remove(changed)
+
+    async def unload(self) -> None:
+        """End the worker, and with it all it holds. Requests under way fail; the next one starts another."""
+        process, reader = self._process, self._reader
+        if process is not None:
+            self._ended = "unloaded"
+            await process.stop()
+        if reader is not None:
+            await reader
+
+    async def close(self) -> None:
+        """End the worker for good."""
+        self._closed = True
+        await self.unload()
+
+    @asynccontextmanager
+    async def _asking(self, spec: ModelSpec) -> AsyncIterator[_Request]:
+        """A request under an id of its own, on a running worker that stays as long as it."""
+        if self._command is None and importlib.util.find_spec("torch") is None:
+            raise MissingExtraError("local models need torch and transformers", hint="pip install 'rankscope[local]'")
+        request = _Request(next(self._ids), spec, listener())
+        self._requests[request.id] = request
+        self._lease(+1)
+        try:
+            if all(spec != loaded for loaded, _ in self._report.models) or self._process is None:
+                request.tell(Loading(spec.model, "load" if self._process else "start"))
+            await self._running()
+            yield request
+        finally:
+            if not request.ended and self._process is not None:
+                self._process.send_soon(Cancel(request.id))
+            del self._requests[request.id]
+            request.tell(None)
+            self._lease(-1)
+
+    async def _answers(self, request: _Request) -> AsyncIterator[Opened | Scores | Vectors]:
+        """What comes under the request's id, to its end. Raises what a failure stands for."""
+        while True:
+            answer = await request.answers.get()
+            request.tell(None)
+            if isinstance(answer, (Done, Failed)) or answer is None:
+                request.ended = True
+                if isinstance(answer, Done):
+                    return
+                raise fault(request.spec, answer, self._ended)
+            yield answer
+
+    async def _send(self, message: Open | Score | Texts | Encode) -> None:
+        if self._process is not None:
+            await self._process.send(message)
+
+    async def _running(self) -> None:
+        """See that there is a worker."""
+        async with self._starting:
+            if self._process is not None and not self._process.stopped:
+                return
+            if self._reader is not None:
+                await asyncio.wait([self._reader])
+            if self._closed:
+                raise RuntimeError("this host of local models is closed")
+            started = time.perf_counter()
+            self._process = await WorkerProcess.start(self._command or worker_command(), self._environment)
+            self._ended = ""
+            self._process.send_soon(self._configure)
+            self._reader = asyncio.create_task(self._read(self._process), name="local worker")
+            log.info("worker %d started in %.0f ms", self._process.pid, (time.perf_counter() - started) * 1e3)
+            self._changed()
+
+    async def _read(self, process: WorkerProcess) -> None:
+        """Hand out the answers; when the worker has ended, tell all that wait."""
+        async for answer in process.answers():
+            self._receive(answer)
+        self._ended = process.cause or self._ended
+        log.log(30 if process.cause else 20, "worker %d ended: %s", process.pid, self._ended or "as asked")
+        self._process, self._reader = None, None
+        self._report, self._loading = Report([]), None
+        for request in self._requests.values():
+            request.answers.put_nowait(None)
+        self._disarm()
+        self._changed()
+
+    def _receive(self, answer: Answer) -> None:
+        if isinstance(answer, Progress):
+            there = answer.done < 0
+            self._loading = None if there else Loading(answer.spec.model, answer.step, answer.done, answer.total)
+            for waiting in self._requests.values():
+                if waiting.spec == answer.spec:
+                    waiting.tell(self._loading)
+            self._changed()
+        elif isinstance(answer, Report):
+            self._report = answer
+            self._known.update(answer.models)
+            self._changed()
+        elif (request := self._requests.get(answer.id)) is not None:
+            request.answers.put_nowait(answer)
+
+    # --- how long it stays --------------------------------------------------------------------------------------------
+
+    def _lease(self, change: int) -> None:
+        """Count those who use the worker; the clock runs while there are none."""
+        self._leases += change
+        self._disarm()
+        if self._leases == 0 and self._process is not None and self._keep_alive_s >= 0:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._keep_alive_s, self._expire)
+        self._changed()
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._process is not None and not self._leases:
+            self._ended = "idle" if self._keep_alive_s else ""
+            self._stopping = asyncio.create_task(self._process.stop(), name="end of the worker")
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _changed(self) -> None:
+        for changed in list(self._watchers):
+            changed()
+
+
+def _slices(texts: Sequence[str]) -> list[list[str]]:
+    """The texts in consecutive lists of about ``_SLICE`` characters."""
+    slices: list[list[str]] = []
+    room = 0
+    for text in texts:
+        if room <= 0:
+            slices.append([])
+            room = _SLICE
+        slices[-1].append(text)
+        room -= len(text)
+    return slices

@@ -1,0 +1,1 @@
+"""RAGFlow's index inside Elasticsearch or OpenSearch: what it stores, how it asks, and how it ranks."""

@@ -218,7 +218,8 @@ class Search:
         leg = next((leg for leg in settings.legs.values() if isinstance(leg, LexicalLeg)), None)
         if leg is None or (self._analysis is not None and self._analysis[0] == leg):
             return
-        analysis = await recorder.run("analyse", lambda: self.resources.store.analyze(self.query, leg))
+        store = self.resources.store
+        analysis = await recorder.run("analyse", lambda: store.analyze(self.query, leg), ran_on=store.info.ran_on)
         if analysis is not None:
             self._analysis = (leg, analysis)
 
@@ -227,10 +228,11 @@ class Search:
         if isinstance(leg, DenseLeg) and not await self._embed(name, leg, settings, recorder):
             self.retrieval.absorb(name, settings, None)
             return
-        request = self.retrieval.request(name, settings)
+        request, store = self.retrieval.request(name, settings), self.resources.store
         hits = await recorder.run(
             name,
-            lambda: self.resources.store.search_leg(request),
+            lambda: store.search_leg(request),
+            ran_on=store.info.ran_on,
             budget_ms=settings.budget.leg_ms,
             returned=lambda hits: len(hits.ids),
         )
@@ -282,7 +284,7 @@ class Search:
                 retrieval.keep_groups(name, group_ids, await store.group_values(name, group_ids))
             return sum(len(item.ids) for item in wanted)
 
-        await recorder.run("complete", complete, budget_ms=settings.budget.leg_ms)
+        await recorder.run("complete", complete, ran_on=store.info.ran_on, budget_ms=settings.budget.leg_ms)
 
     async def _fuse(self, settings: Settings, recorder: StageRecorder) -> Trace:
         start = recorder.started("fuse")
@@ -292,7 +294,8 @@ class Search:
         depth = max(settings.cut.offset + settings.cut.top_k, SHOWN, settings.rerank.top_n)
         ids = [trace.pool.ids[row] for row in order[:depth]]
         if any(i not in self._documents for i in ids):
-            await recorder.run("fetch", lambda: self.fetch(ids), budget_ms=settings.budget.leg_ms)
+            ran_on = self.resources.store.info.ran_on
+            await recorder.run("fetch", lambda: self.fetch(ids), ran_on=ran_on, budget_ms=settings.budget.leg_ms)
         return self._with_stages(trace, recorder)
 
     async def fetch(self, ids: Sequence[str]) -> dict[str, Document]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.analysis.query import Query
-from engine.records import Analysis, Document, FieldValue, FloatArray, IntArray, QueryTerm, ScoreKind
+from engine.records import Analysis, Document, FieldValue, FloatArray, IntArray, QueryTerm, RanOn, ScoreKind
 from engine.settings.schema import DenseLeg, LexicalLeg
 
 Filter = Mapping[str, FieldValue]
@@ -85,6 +85,7 @@ class StoreInfo:
 
     live_knobs     the lexical knobs that can be turned without a request (``k1``, ``b``, ``boosts``)
     frozen_reason  why the others cannot, for the greyed slider
+    ran_on         where its answers are worked out
     """
 
     kind: str
@@ -101,6 +102,7 @@ class StoreInfo:
     bm25_factor: float = 1.0
     live_knobs: frozenset[str] = frozenset()
     frozen_reason: str = ""
+    ran_on: RanOn = RanOn.THREAD
 
 
 class Store(Protocol):

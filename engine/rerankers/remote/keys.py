@@ -31,7 +31,7 @@ def key_of(
 ) -> Secret | None:
     """The key, None where there is none and none is needed. ``reference`` is what the settings say.
 
-    Reads files and keyrings: call it in a thread. Raises ``SettingsError`` where a needed key is nowhere.
+    Where ``kept_elsewhere``, call it in a thread. Raises ``SettingsError`` where a needed key is nowhere.
     """
     if reference:
         return resolve(reference, base_dir=base_dir, environ=environ)
@@ -49,6 +49,12 @@ def key_of(
         path=setting,
         hint=f'export {"=… ".join(name[:2])}=…, or {setting} = "file:PATH"',
     )
+
+
+def kept_elsewhere(provider: Provider, reference: str = "") -> bool:
+    """Whether the key or a header is in a file or a keyring: reading it takes time, and belongs in a thread."""
+    places = (reference, *provider.keys, *provider.headers.values())
+    return any(is_reference(place) and not place.startswith("env:") for place in places)
 
 
 def with_headers(

@@ -29,7 +29,7 @@ from engine.rerankers.remote.batches import Plan, batch_size, plan, total_limit
 from engine.rerankers.remote.dialects import DIALECTS
 from engine.rerankers.remote.dialects.base import converse
 from engine.rerankers.remote.dialects.call import ParsedScores, RerankCall
-from engine.rerankers.remote.keys import Places, key_of, with_headers
+from engine.rerankers.remote.keys import Places, kept_elsewhere, key_of, with_headers
 from engine.rerankers.remote.prices import cost_of
 from engine.rerankers.remote.providers import Provider
 from engine.rerankers.remote.urls import endpoint
@@ -86,7 +86,8 @@ class RemoteReranker:
 
     async def rerank(self, query: str, documents: list[RerankDocument]) -> AsyncIterator[RerankBatch]:
         """The scores, request by request as they are answered."""
-        provider, key = await run_in(self._context.executor, self._opened)
+        slow = kept_elsewhere(self._provider, self._settings.api_key)
+        provider, key = await run_in(self._context.executor, self._opened) if slow else self._opened()
         self._pool.rule.check(self._provider.label, self._url)
         asked = plan(self._provider, self._model, query, [d.text for d in documents], self._settings.max_tokens)
         self._pool.agree(self._departure(asked))

@@ -80,7 +80,7 @@ class Searcher:
             return LegHits(tuple(ids), rows, scores, rows.size)
         leg = request.settings
         plan = self.plan(request.query, leg)
-        if rows.size * _MANY >= len(self.index):
+        if rows.size * _MANY >= len(self.index) > 0:
             return self._read_off(request, leg, plan, ids, rows)
         matrix = bm25.contributions(plan, self.index.postings, leg, rows)
         parts = bm25.sum_fields(plan, matrix)

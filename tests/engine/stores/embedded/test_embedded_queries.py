@@ -19,7 +19,7 @@ from engine.errors import SettingsError
 from engine.records import Document
 from engine.settings.schema import DenseLeg, LexicalLeg
 from engine.stores.base import LegRequest
-from engine.stores.embedded import account, stored
+from engine.stores.embedded import account, search, stored
 from engine.stores.embedded.index import EmbeddedIndex
 from engine.stores.embedded.matching import required_matches
 from engine.stores.embedded.schema import EmbeddingSpec, IndexSpec
@@ -151,6 +151,10 @@ def test_lexical_leg(
         assert completed.scores == pytest.approx(scores, rel=1e-9)
         # to the last bit where the search returned them itself
         assert completed.scores[hits.rows].tolist() == hits.scores.tolist()
+        with patch.object(search, "_MANY", 0):  # each row looked up, as in a large index
+            looked_up = searcher.complete(request, [d.id for d in documents])
+        assert looked_up.scores.tolist() == completed.scores.tolist()
+        assert looked_up.field_scores.tolist() == completed.field_scores.tolist()  # type: ignore[union-attr]
         assert completed.field_scores is not None
         assert completed.field_scores[hits.rows].tolist() == hits.field_scores.tolist()  # type: ignore[union-attr]
 

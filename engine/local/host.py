@@ -224,7 +224,7 @@ class LocalHost:
         try:
             if all(spec != loaded for loaded, _ in self._report.models) or self._process is None:
                 request.tell(Loading(spec.model, "load" if self._process else "start"))
-            await self._running()
+            await self._running(spec)
             yield request
         finally:
             if not request.ended and self._process is not None:
@@ -249,8 +249,8 @@ class LocalHost:
         if self._process is not None:
             await self._process.send(message)
 
-    async def _running(self) -> None:
-        """See that there is a worker."""
+    async def _running(self, spec: ModelSpec) -> None:
+        """See that there is a worker, for a request on ``spec``."""
         async with self._starting:
             if self._process is not None and not self._process.stopped:
                 return
@@ -259,7 +259,11 @@ class LocalHost:
             if self._closed:
                 raise RuntimeError("this host of local models is closed")
             started = time.perf_counter()
-            self._process = await WorkerProcess.start(self._command or worker_command(), self._environment)
+            command = self._command or worker_command()
+            try:
+                self._process = await WorkerProcess.start(command, self._environment)
+            except OSError as error:
+                raise fault(spec, None, f"it cannot be started ({error.strerror}: {command[0]})") from error
             self._ended = ""
             self._process.send_soon(self._configure)
             self._reader = asyncio.create_task(self._read(self._process), name="local worker")

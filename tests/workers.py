@@ -1,0 +1,120 @@
+"""A worker of local models without torch: ``python tests/workers.py PARENT`` serves as ours does, with models that do
+what their name says. The loop, the pipes and the process are the real ones."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import ModelError
+from engine.local.base import ModelInfo, ModelSpec, Stopped
+from engine.local.messages import Configure
+from engine.local.worker.run import run
+from engine.local.worker.slots import Model, OnProgress
+
+
+def command() -> list[str]:
+    """The command line for ``LocalHost(command=…)``."""
+    return [sys.executable, str(Path(__file__).resolve()), str(os.getpid())]
+
+
+@dataclass(frozen=True)
+class LengthPair:
+    """``length`` is what the text costs; 512 of its characters are seen."""
+
+    text: str
+
+    @property
+    def length(self) -> int:
+        return max(1, len(self.text))
+
+    @property
+    def tokens(self) -> int:
+        return min(512, len(self.text))
+
+    @property
+    def total(self) -> int:
+        return len(self.text)
+
+
+class LengthModel:
+    """Scores a text with its length, a query with the sum of its letters' codes; ``seconds`` for each pass."""
+
+    def __init__(self, spec: ModelSpec, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+        self.info = ModelInfo(
+            role=spec.role, model=spec.model, revision="r1", dtype="fp32", device="cpu", budget=100, dimension=2
+        )
+
+    def pairs(self, query: str, texts: Sequence[str], instruction: str = "", max_tokens: int = 0) -> list[LengthPair]:
+        return [LengthPair(text) for text in texts]
+
+    def score(self, pairs: Sequence[LengthPair], stopped: Callable[[], bool] = lambda: False) -> list[float]:
+        end = time.monotonic() + self._seconds
+        while time.monotonic() < end:
+            if stopped():
+                raise Stopped
+            time.sleep(0.001)
+        for pair in pairs:
+            misbehave(pair.text)
+        return [float(len(pair.text)) for pair in pairs]
+
+    def encode(
+        self, texts: Sequence[str], as_query: bool, instruction: str = ""
+    ) -> tuple[bytes, list[int], list[bool]]:
+        time.sleep(self._seconds)
+        for text in texts:
+            misbehave(text)
+        rows = [[float(as_query), float(len(text))] for text in texts]
+        return np.array(rows, dtype=np.float32).tobytes(), [len(text) for text in texts], [False] * len(texts)
+
+
+def misbehave(text: str) -> None:
+    """Do what the text says."""
+    if text == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif text == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif text == "exit":
+        sys.stderr.write("something on the way\nthe last words\n")
+        sys.stderr.flush()
+        os._exit(9)
+    elif text == "cuda":
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+    elif text == "memory":
+        raise MemoryError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 10 bytes")
+    elif text == "fault":
+        raise ValueError("a fault of the code")
+    elif text == "compute":  # as a long operation does that holds the interpreter's lock
+        sum(range(3 * 10**8))
+
+
+class Loader:
+    """Models by name: ``length``, ``slow`` (50 ms a pass), ``loads-slowly``, ``none`` (cannot be had), ``extra``."""
+
+    def __init__(self, configure: Configure) -> None:
+        self._configure = configure
+
+    def __call__(self, spec: ModelSpec, progress: OnProgress) -> Model:
+        if spec.model == "none":
+            raise ModelError("there is no model none", kind="unknown", hint="take another")
+        if spec.model == "extra":
+            raise ImportError("No module named 'torch'", name="torch")
+        if spec.model == "loads-slowly":
+            for step in range(10):
+                progress("download", step, 10)
+                time.sleep(0.06)
+        if spec.model == "large":
+            self.ballast = np.ones(40_000_000)
+        return LengthModel(spec, 0.05 if spec.model == "slow" else 0.0)
+
+
+if __name__ == "__main__":
+    run(Loader)

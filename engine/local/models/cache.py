@@ -45,6 +45,11 @@ def cache_folder(setting: str = "", environ: Mapping[str, str] | None = None, ba
     return Path(home).expanduser() / "huggingface" / "hub"
 
 
+def model_folder(cache: Path, model: str) -> Path:
+    """Where the cache keeps the model."""
+    return cache / (_PREFIX + model.replace("/", "--"))
+
+
 def models(cache: Path) -> list[Cached]:
     """Every model in the cache with its newest revision, by name."""
     if not cache.is_dir():
@@ -56,15 +61,14 @@ def models(cache: Path) -> list[Cached]:
 
 def snapshot(cache: Path, model: str, revision: str = "") -> Cached | None:
     """The model's files at ``revision`` (a branch, a tag or a commit; '' the newest), None where there are none."""
-    root = cache / (_PREFIX + model.replace("/", "--"))
+    root = model_folder(cache, model)
     folder = _snapshot_folder(root, revision)
     partial = sum(file.stat().st_size for file in (root / "blobs").glob("*.incomplete"))
     if folder is None:
         return Cached(model, "", root, 0, ("everything",), partial) if partial else None
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    return Cached(
-        model, folder.name, folder, sum(file.stat().st_size for file in files), missing_files(folder), partial
-    )
+    blobs = {file.resolve() for file in folder.rglob("*") if file.is_file()}  # equal files are one
+    size = sum(file.stat().st_size for file in blobs)
+    return Cached(model, folder.name, folder, size, missing_files(folder), partial)
 
 
 def _snapshot_folder(root: Path, revision: str) -> Path | None:

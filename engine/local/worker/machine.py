@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from engine.local.models import memory
 from engine.local.models.pick import Machine
 
 
@@ -15,3 +16,10 @@ def machine(asked: str = "auto") -> Machine:
     else:
         bf16 = torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.cpu._is_avx512_bf16_supported()
     return Machine(cuda=cuda, mps=torch.backends.mps.is_available(), bf16=bf16)
+
+
+def free_memory(device: str) -> int | None:
+    """Bytes that the device has left, None where it does not say. Apple's GPUs share the main memory."""
+    if device.startswith("cuda"):
+        return int(torch.cuda.mem_get_info(device)[0])
+    return memory.free_memory()

@@ -15,12 +15,13 @@ from engine.errors import ModelError
 from engine.local.base import ModelInfo, ModelSpec
 from engine.local.models.catalogue import find
 from engine.local.models.files import check_folder, revision_of
+from engine.local.models.memory import check_memory, estimate
 from engine.local.models.pick import choose_device, choose_dtype
 from engine.local.worker.encoding.encoder import LocalEncoder
 from engine.local.worker.encoding.layers import build
 from engine.local.worker.encoding.layout import Layout, read_layout
 from engine.local.worker.encoding.tokens import TextTokenizer
-from engine.local.worker.machine import machine
+from engine.local.worker.machine import free_memory, machine
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _BUDGETS = {"cpu": 2_048, "mps": 8_192, "cuda": 32_768}
@@ -46,6 +47,8 @@ def load_encoder(spec: ModelSpec, folder: Path, progress: Callable[[str, int, in
         raise ModelError(
             f"an embedder is not computed in {dtype}", kind="device", hint=f"choose one of {', '.join(_DTYPES)}"
         )
+    budget = spec.budget or _BUDGETS[device.partition(":")[0]]
+    check_memory(spec.model, estimate(folder, "embedder", dtype, budget), free_memory(device), device)
     progress("load", 0, 1)
     preset = find(spec.model)
     layout = read_layout(folder, preset)
@@ -63,7 +66,7 @@ def load_encoder(spec: ModelSpec, folder: Path, progress: Callable[[str, int, in
         backend="padded",
         kind="dot" if layout.similarity == "dot" and not layout.normalize else "cosine",
         max_tokens=longest,
-        budget=spec.budget or _BUDGETS[device.partition(":")[0]],
+        budget=budget,
         instruction=layout.instruction,
         family=config.model_type,
         weights_bytes=sum(each.nbytes for part in (model, *layers) for each in part.parameters()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +32,11 @@ class Candidates:
 
 
 def unite(answers: Sequence[LegHits]) -> Candidates:
-    """Every document once, by the store's row numbers (the index order)."""
+    """Every document once, by the store's row numbers (the index order); where it has none, as the legs bring them."""
     if not answers:
         return Candidates((), np.zeros(0, dtype=np.int64), (), ())
+    if any(hits.rows.size and hits.rows.min() < 0 for hits in answers):
+        answers = _numbered(answers)
     rows = np.sort(np.concatenate([hits.rows for hits in answers]))
     rows = rows[np.diff(rows, prepend=-1) > 0]  # np.unique imports numpy.ma, 30 ms of a process's first search
     ids = np.empty(len(rows), dtype=object)
@@ -44,6 +46,15 @@ def unite(answers: Sequence[LegHits]) -> Candidates:
         ids[place] = np.asarray(hits.ids, dtype=object)
         places.append(place)
     return Candidates(tuple(ids), rows, tuple(places), tuple(_others(ids, place) for place in places))
+
+
+def _numbered(answers: Sequence[LegHits]) -> list[LegHits]:
+    """The same with rows by first appearance: the legs in their order, each from its best."""
+    rows: dict[str, int] = {}
+    for hits in answers:
+        for name in hits.ids:
+            rows.setdefault(name, len(rows))
+    return [replace(hits, rows=np.array([rows[name] for name in hits.ids], dtype=np.int64)) for hits in answers]
 
 
 def _others(ids: npt.NDArray[np.object_], place: IntArray) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from engine import pool as pools
 from engine.analysis.query import Query
 from engine.records import CandidatePool, FloatArray, Leg, ScoreKind
-from engine.settings.schema import DenseLeg, LegSettings, LexicalLeg, Settings
+from engine.settings.schema import DenseLeg, LegSettings, LexicalLeg, Settings, SparseLeg
 from engine.stores.base import LegHits, LegRequest, LiveStore, Store, StoreInfo
 
 Vector = npt.NDArray[np.float32]
@@ -177,6 +177,8 @@ class Retrieval:
     def _leg(self, name: str, settings: Settings) -> Leg:
         if isinstance(settings.legs[name], LexicalLeg):
             return Leg(name, ScoreKind.BM25, self.info.bm25_factor)
+        if isinstance(settings.legs[name], SparseLeg):
+            return Leg(name, ScoreKind.SPARSE)
         return Leg(name, self.info.similarity)
 
 

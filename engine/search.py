@@ -235,6 +235,7 @@ class Search:
             ran_on=store.info.ran_on,
             budget_ms=settings.budget.leg_ms,
             returned=lambda hits: len(hits.ids),
+            account=lambda hits: (hits.time_parts, hits.missing),
         )
         self.retrieval.absorb(name, settings, hits)
 

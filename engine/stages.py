@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from engine.errors import RankscopeError
@@ -82,19 +82,27 @@ class StageRecorder:
         ran_on: RanOn = RanOn.THREAD,
         budget_ms: float = float("inf"),
         returned: Callable[[T], int] | None = None,
+        account: Callable[[T], tuple[tuple[StagePart, ...], str]] | None = None,
     ) -> T | None:
         """Await the work inside its budget. None when it failed: the report then says why, and nothing is raised.
 
-        A cancelled stage is reported as such and the cancellation goes on.
+        ``account`` says of an answer where its time went (parts timed by ``perf_counter``, in milliseconds) and what is
+        missing in it, '' for nothing. A cancelled stage is reported as such and the cancellation goes on.
         """
         budget = self.budget_ms(budget_ms)
         start = self.started(name)
         outcome, value = Outcome(), None
+        parts: tuple[StagePart, ...] = ()
         try:
             async with asyncio.timeout(budget / 1e3):
                 value = await work()
             if returned is not None:
                 outcome = Outcome(done=returned(value), total=returned(value))
+            if account is not None:
+                timed, missing = account(value)
+                parts = tuple(self.on_line(part) for part in timed)
+                if missing:
+                    outcome = replace(outcome, status=Status.PARTIAL, reason="shards", text=missing)
         except asyncio.CancelledError:
             outcome = Outcome(Status.CANCELLED, reason="cancelled", text="cancelled")
             raise
@@ -103,7 +111,7 @@ class StageRecorder:
             level = logging.ERROR if outcome.reason == "fault" else logging.WARNING
             log.log(level, "stage %s failed: %s", name, outcome.text, exc_info=outcome.reason == "fault")
         finally:
-            self.finished(name, start, ran_on, outcome, None if returned is None else outcome.done)
+            self.finished(name, start, ran_on, outcome, None if returned is None else outcome.done, parts)
         return value
 
     def skipped(self, name: str, reason: str, text: str) -> None:

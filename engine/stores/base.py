@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.analysis.query import Query
-from engine.records import Analysis, Document, FieldValue, FloatArray, IntArray, QueryTerm, RanOn, ScoreKind
-from engine.settings.schema import DenseLeg, LexicalLeg
+from engine.records import Analysis, Document, FieldValue, FloatArray, IntArray, QueryTerm, RanOn, ScoreKind, StagePart
+from engine.settings.schema import LegSettings, LexicalLeg
 
 Filter = Mapping[str, FieldValue]
 """Field → value, or a list of values of which one must match; all fields must hold."""
@@ -27,7 +27,7 @@ class LegRequest:
     exclusions restrict every leg. With ``group`` only the best document of each value of that field is returned."""
 
     name: str
-    settings: LexicalLeg | DenseLeg
+    settings: LegSettings
     query: Query
     filter: Filter = field(default_factory=dict)
     vector: npt.NDArray[np.float32] | None = None
@@ -38,10 +38,13 @@ class LegRequest:
 class LegHits:
     """A leg's answer, best first, equal scores in index order.
 
-    rows          int64[k] the store's own handles, aligned with ids; stable within a generation of the index
+    rows          int64[k] the documents' places in the index, one each, stable within a generation of it; −1 where
+                  the store has none
     scores        float64[k]
     field_names, field_scores  the per-field parts, float64[k, fields]; empty for legs without fields
     total         documents that match, beyond top_k as well
+    time_parts    where the time went, on the clock ``perf_counter`` in milliseconds
+    missing       what the answer lacks (a part of the index did not answer), '' for nothing
     """
 
     ids: tuple[str, ...]
@@ -50,6 +53,8 @@ class LegHits:
     total: int
     field_names: tuple[str, ...] = ()
     field_scores: FloatArray | None = None
+    time_parts: tuple[StagePart, ...] = ()
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,9 @@ class StoreInfo:
     """What a store says of itself, for the status line and for refusing settings that do not fit.
 
     live_knobs     the lexical knobs that can be turned without a request (``k1``, ``b``, ``boosts``)
+    asked_knobs    those that take one: known candidates move at once, the leg is asked again once the slider rests
     frozen_reason  why the others cannot, for the greyed slider
+    notes          what a user should know of its answers: sentences
     ran_on         where its answers are worked out
     """
 
@@ -101,7 +108,9 @@ class StoreInfo:
     similarity: ScoreKind
     bm25_factor: float = 1.0
     live_knobs: frozenset[str] = frozenset()
+    asked_knobs: frozenset[str] = frozenset()
     frozen_reason: str = ""
+    notes: tuple[str, ...] = ()
     ran_on: RanOn = RanOn.THREAD
 
 

@@ -25,7 +25,7 @@ from engine.stores.embedded.knn import VectorSpace
 from engine.stores.embedded.matching import required_matches
 from engine.stores.embedded.plan import Plan, make_plan
 from engine.stores.embedded.restrict import filter_mask, query_mask
-from engine.stores.embedded.settings_check import searched_fields
+from engine.stores.embedded.settings_check import check_kind, searched_fields
 from engine.stores.embedded.stored import keyword_column
 from engine.stores.embedded.topk import top_k
 
@@ -69,7 +69,7 @@ class Searcher:
             return LegHits((), _NOTHING, np.zeros(0), 0)
         if isinstance(request.settings, DenseLeg):
             return self._search_dense(request, request.settings)
-        return self._search_lexical(request, request.settings)
+        return self._search_lexical(request, lexical(request))
 
     def complete(self, request: LegRequest, ids: Sequence[str]) -> LegHits:
         """The leg's scores of ``ids``: BM25 as the search would give it, 0 without a match; NaN without a vector."""
@@ -78,7 +78,7 @@ class Searcher:
             query = self._query_vector(request)
             scores = np.full(rows.size, np.nan) if query is None else self._vector_space().scores(query, rows)
             return LegHits(tuple(ids), rows, scores, rows.size)
-        leg = request.settings
+        leg = lexical(request)
         plan = self.plan(request.query, leg)
         if rows.size * _MANY >= len(self.index) > 0:
             return self._read_off(request, leg, plan, ids, rows)
@@ -214,3 +214,11 @@ class Searcher:
 
 def _required(plan: Plan, leg: LexicalLeg) -> int:
     return required_matches(leg.minimum_should_match, sum(plan.optional))
+
+
+def lexical(request: LegRequest) -> LexicalLeg:
+    """The request's leg, which must be one that this index can answer. Raises ``SettingsError``."""
+    if not isinstance(request.settings, LexicalLeg):
+        check_kind(request.name, request.settings)
+        raise TypeError(f"legs.{request.name} is no lexical leg")
+    return request.settings

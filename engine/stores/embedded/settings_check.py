@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from engine.embedders.base import EmbedderInfo
 from engine.errors import IndexMismatchError, SettingsError
-from engine.settings.schema import DenseLeg, LexicalLeg
+from engine.settings.schema import DenseLeg, GraphLeg, LegSettings, LexicalLeg
 from engine.stores.embedded.index import EmbeddedIndex
 
 DEFAULT_FIELDS = frozenset(LexicalLeg().fields)
@@ -33,14 +33,30 @@ def searched_fields(leg: LexicalLeg, text_fields: Mapping[str, str], name: str =
     return tuple(field for field in present if leg.fields[field] > 0)
 
 
-def check(
-    index: EmbeddedIndex, name: str, leg: LexicalLeg | DenseLeg, *, embedder: EmbedderInfo | None, explicit: bool
-) -> None:
+def check(index: EmbeddedIndex, name: str, leg: LegSettings, *, embedder: EmbedderInfo | None, explicit: bool) -> None:
     """Raises ``IndexMismatchError`` (hint: the rebuild command) or ``SettingsError`` where the leg does not fit."""
+    check_kind(name, leg)
     if isinstance(leg, LexicalLeg):
         _check_lexical(index, name, leg, explicit)
-    else:
+    elif isinstance(leg, DenseLeg):
         _check_dense(index, name, leg, embedder, explicit)
+
+
+def check_kind(name: str, leg: LegSettings) -> None:
+    """Raises ``SettingsError`` for a leg that only a search engine has."""
+    if not isinstance(leg, (LexicalLeg, DenseLeg)) or isinstance(leg, GraphLeg):
+        raise SettingsError(
+            f"legs.{name} is a leg of kind {leg.kind}, which the embedded index does not have",
+            path=f"legs.{name}.kind",
+            hint=f"set weights.{name} = 0, or store.kind to an engine that has it",
+        )
+    for key in ("body", "template"):
+        if isinstance(leg, LexicalLeg) and getattr(leg, key):
+            raise SettingsError(
+                f"legs.{name}.{key} is for Elasticsearch and OpenSearch; the embedded index has its own query",
+                path=f"legs.{name}.{key}",
+                hint="take it away, or set store.kind",
+            )
 
 
 def _check_lexical(index: EmbeddedIndex, name: str, leg: LexicalLeg, explicit: bool) -> None:

@@ -11,7 +11,7 @@ from engine.analysis.query import Query
 from engine.embedders.base import EmbedderInfo
 from engine.executor import run_in
 from engine.records import Analysis, Document, FloatArray, RanOn, ScoreKind
-from engine.settings.schema import DenseLeg, LexicalLeg
+from engine.settings.schema import LegSettings, LexicalLeg
 from engine.stores.base import Explanation, FacetCount, Highlight, LegHits, LegRequest, StoreInfo
 from engine.stores.embedded import account, stored
 from engine.stores.embedded.columns import KeywordColumn
@@ -62,7 +62,7 @@ class EmbeddedStore:
         )
 
     def check(
-        self, name: str, leg: LexicalLeg | DenseLeg, *, embedder: EmbedderInfo | None = None, explicit: bool = False
+        self, name: str, leg: LegSettings, *, embedder: EmbedderInfo | None = None, explicit: bool = False
     ) -> None:
         """Refuses leg ``name`` where the index was built otherwise.
 

@@ -1,0 +1,213 @@
+"""What an index holds, read from its mapping and settings. Pure but for ``read``.
+
+An index that Rankscope wrote says so in its mapping: ``_meta.rankscope`` names the embedder of its vectors, and the
+numeric field ``order`` holds the order of the source, the last tie-break of every leg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import SettingsError
+from engine.stores.elastic.detect import Engine
+
+if TYPE_CHECKING:
+    from elasticsearch import AsyncElasticsearch
+
+META = "rankscope"
+ORDER = "order"
+
+_TEXT = frozenset({"text", "match_only_text", "search_as_you_type"})
+_KEYWORD = frozenset({"keyword", "constant_keyword", "wildcard", "boolean", "ip", "version"})
+_NUMERIC = frozenset(
+    {"long", "integer", "short", "byte", "double", "float", "half_float", "scaled_float", "unsigned_long"}
+)
+_SPARSE = frozenset({"sparse_vector", "rank_features"})
+_COSINE = ("cosine", "cosinesimil", "dot_product")
+
+
+@dataclass(frozen=True, slots=True)
+class VectorField:
+    """A field of dense vectors.
+
+    similarity  the engine's name: cosine, dot_product, l2_norm, max_inner_product, cosinesimil, innerproduct, l2, …
+    exact       a search compares every vector, and with its full precision
+    indexed     a search without a script is possible at all
+    engine      of OpenSearch: lucene, faiss, nmslib
+    """
+
+    name: str
+    dimension: int
+    similarity: str
+    exact: bool = False
+    indexed: bool = True
+    engine: str = ""
+
+    @property
+    def is_cosine(self) -> bool:
+        """Whether its scores are cosines: ``dot_product`` takes unit vectors only."""
+        return self.similarity in _COSINE
+
+
+@dataclass(frozen=True, slots=True)
+class IndexShape:
+    """The fields of an index by what can be done with them; dotted names for those inside objects.
+
+    text       field → analyzer of a query
+    keywords   field → field that holds its exact values (``title`` → ``title.keyword``)
+    sparse     field → its type
+    k1, b      of the default similarity
+    meta       what Rankscope wrote of its own index, empty for any other
+    source     whether the engine keeps the documents themselves
+    """
+
+    name: str
+    text: Mapping[str, str] = field(default_factory=dict)
+    keywords: Mapping[str, str] = field(default_factory=dict)
+    numbers: tuple[str, ...] = ()
+    vectors: Mapping[str, VectorField] = field(default_factory=dict)
+    sparse: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
+    shards: int = 1
+    documents: int = 0
+    k1: float = 1.2
+    b: float = 0.75
+    meta: Mapping[str, str] = field(default_factory=dict)
+    source: bool = True
+
+    @property
+    def ordered(self) -> bool:
+        """Whether ``order`` is ours, and so each document's own number."""
+        return bool(self.meta) and ORDER in self.numbers
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Every field that a setting may name."""
+        return tuple(
+            dict.fromkeys([*self.text, *self.keywords, *self.numbers, *self.vectors, *self.sparse, *self.others])
+        )
+
+    def vector_field(self, wanted: str, leg: str) -> VectorField:
+        """The field that a dense leg searches: the one named, else the only one. Raises ``SettingsError``."""
+        path = f"legs.{leg}.field"
+        found: VectorField = _one(wanted, self.vectors, self, "vectors", path)
+        return found
+
+    def sparse_field(self, wanted: str, leg: str) -> str:
+        """The field that a sparse leg searches. Raises ``SettingsError``."""
+        names = {name: name for name in self.sparse}
+        found: str = _one(wanted, names, self, "sparse vectors", f"legs.{leg}.field")
+        return found
+
+
+def _one(wanted: str, known: Mapping[str, Any], shape: IndexShape, what: str, path: str) -> Any:
+    if wanted:
+        if wanted in known:
+            return known[wanted]
+        held = f"holds {shape.others[wanted]}" if wanted in shape.others else "is no field of it"
+        if wanted in shape.fields and wanted not in shape.others:
+            held = "holds no vectors"
+        raise SettingsError(
+            f"the index {shape.name} has no {what} in {wanted!r}: it {held}",
+            path=path,
+            hint=f"fields of {what}: {', '.join(known) or 'none'}",
+        )
+    if len(known) == 1:
+        return next(iter(known.values()))
+    leg = path.split(".")[1]
+    if not known:
+        raise SettingsError(
+            f"the index {shape.name} has no field of {what}; legs.{leg} needs one",
+            path=path,
+            hint=f"set weights.{leg} = 0, or index the documents with {what}",
+        )
+    raise SettingsError(
+        f"the index {shape.name} has several fields of {what}", path=path, hint=f"set {path}: {', '.join(known)}"
+    )
+
+
+async def read(client: AsyncElasticsearch, index: str, engine: Engine) -> IndexShape:
+    """The shape of an index, alias, data stream or pattern: the fields of all the indices behind the name.
+
+    Raises what the client raises.
+    """
+    answer = (await client.indices.get(index=index, allow_no_indices=False)).body
+    counted = (await client.count(index=index)).body
+    return shape_of(index, answer, int(counted["count"]), engine)
+
+
+def shape_of(name: str, answer: Mapping[str, Any], documents: int, engine: Engine) -> IndexShape:
+    """The shape in the answer of ``GET /INDEX``."""
+    properties: dict[str, Any] = {}
+    similarity: Mapping[str, Any] = {}
+    meta: Mapping[str, Any] = {}
+    shards, source = 0, True
+    for one in answer.values():
+        mappings, settings = one.get("mappings") or {}, one.get("settings", {}).get("index", {})
+        properties = {**dict(_leaves(mappings.get("properties") or {})), **properties}
+        shards += int(settings.get("number_of_shards", 1))
+        similarity = settings.get("similarity", {}).get("default", {}) or similarity
+        meta = (mappings.get("_meta") or {}).get(META) or meta
+        source = source and (mappings.get("_source") or {}).get("enabled", True) is not False
+    kinds = {field_: spec.get("type", "object") for field_, spec in properties.items()}
+    exact = {field_: field_ for field_, kind in kinds.items() if kind in _KEYWORD}
+    for field_ in list(exact):
+        parent = field_.rpartition(".")[0]
+        if kinds.get(parent) in _TEXT:
+            exact.setdefault(parent, field_)
+    known = _TEXT | _KEYWORD | _NUMERIC | _SPARSE | {"dense_vector", "knn_vector"}
+    return IndexShape(
+        name=name,
+        text={
+            field_: str(spec.get("search_analyzer") or spec.get("analyzer") or "standard")
+            for field_, spec in properties.items()
+            if kinds[field_] in _TEXT and spec.get("index", True)
+        },
+        keywords=exact,
+        numbers=tuple(field_ for field_, kind in kinds.items() if kind in _NUMERIC),
+        vectors={
+            field_: _vector(field_, spec, engine)
+            for field_, spec in properties.items()
+            if kinds[field_] in ("dense_vector", "knn_vector")
+        },
+        sparse={field_: kind for field_, kind in kinds.items() if kind in _SPARSE},
+        others={field_: kind for field_, kind in kinds.items() if kind not in known},
+        shards=shards,
+        documents=documents,
+        k1=float(similarity.get("k1", 1.2)),
+        b=float(similarity.get("b", 0.75)),
+        meta={str(key): str(value) for key, value in meta.items()},
+        source=source,
+    )
+
+
+def _leaves(properties: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(dotted name, mapping) of every field and sub-field; nested objects are searched otherwise, and left out."""
+    for name, spec in properties.items():
+        path = f"{prefix}{name}"
+        if spec.get("type") == "nested":
+            continue
+        if "properties" in spec:
+            yield from _leaves(spec["properties"], f"{path}.")
+        else:
+            yield path, spec
+            yield from _leaves(spec.get("fields") or {}, f"{path}.")
+
+
+def _vector(name: str, spec: Mapping[str, Any], engine: Engine) -> VectorField:
+    if spec["type"] == "dense_vector":
+        options = spec.get("index_options") or {}
+        indexed = spec.get("index", True)
+        similarity = str(spec.get("similarity", "cosine")) if indexed else ""
+        return VectorField(
+            name,
+            int(spec.get("dims", 0)),
+            similarity or "cosine",
+            not indexed or options.get("type") == "flat",
+            indexed,
+        )
+    method = spec.get("method") or {}
+    space = spec.get("space_type") or method.get("space_type") or "l2"
+    return VectorField(name, int(spec.get("dimension", 0)), str(space), False, True, str(method.get("engine", "")))

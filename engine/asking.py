@@ -9,10 +9,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from engine.logs import logger
 from engine.records import CandidatePool, Outcome, RanOn, RerankerInfo, StagePart, Status
-from engine.rerankers.base import Reranker
-from engine.rerankers.ledger import BEYOND, TERM, UNSCORED
+from engine.rerankers.base import Opens, Reranker
+from engine.rerankers.cascade import FIRST, rerank_stages, window
+from engine.rerankers.ledger import BEYOND, TERM, UNSCORED, fallback_settings
 from engine.rerankers.stage import RerankStage
 from engine.settings.schema import DenseLeg, RerankSettings, Settings
 from engine.stages import StageRecorder, failure
@@ -21,15 +21,37 @@ from engine.trace import RerankProgress
 if TYPE_CHECKING:
     from engine.search import Search
 
-log = logger(__name__)
-
 LIMIT = "limit"
 """The reason of an outcome where the reranker scores no more documents of one query than it did."""
 
 
+async def rerank(search: Search, settings: Settings, recorder: StageRecorder, ids: list[str]) -> None:
+    """Ask for the scores that the first N of the fused list, ``ids``, lack, and then stage by stage for those of a
+    cascade. Where the first reranker fails and may be stood in for, ``term`` answers."""
+    if not settings.rerank.enabled:
+        recorder.skipped(FIRST, "off", "rerank.enabled is false")
+        return
+    if not ids:
+        recorder.skipped(FIRST, "empty", "there is nothing to rerank")
+        return
+    search.ledger.retry(settings.rerank)
+    pool = search.retrieval.pool(settings)
+    asking = Asking(search, settings, settings.rerank, pool, ids, recorder)
+    outcome = await asking.run()
+    broken = outcome.status in (Status.FAILED, Status.PARTIAL) and outcome.reason != LIMIT
+    if broken and settings.rerank.fallback == TERM and settings.rerank.provider != TERM:
+        search.ledger.stand_in(settings.rerank)
+        await replace(asking, rerank=fallback_settings(settings.rerank), instead_of=outcome).run()
+    for index, (name, stage) in enumerate(rerank_stages(settings).items()):
+        if index:
+            best = window(search.rank(settings), index, stage.top_n)
+            await Asking(search, settings, stage, pool, best, recorder, name=name).run()
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """One reranker over the first N of the fused list. ``instead_of`` is the failure it stands in for."""
+    """One reranker over the first N of the fused list, or of the list that an earlier stage left; ``name`` is the
+    stage's. ``instead_of`` is the failure it stands in for."""
 
     search: Search
     settings: Settings
@@ -38,6 +60,7 @@ class Asking:
     ids: list[str]
     recorder: StageRecorder
     instead_of: Outcome | None = None
+    name: str = FIRST
     parts: list[tuple[StagePart, ...]] = field(default_factory=list)
 
     async def run(self) -> Outcome:
@@ -46,21 +69,20 @@ class Asking:
         todo = search.ledger.unknown(self.rerank, self.ids)
         if not todo and self.instead_of is None and (before := search.ledger.report(self.rerank)) is not None:
             return before.outcome
-        start, budget = recorder.started("rerank"), recorder.budget_ms(self.settings.budget.rerank_ms)
+        start, budget = recorder.started(self.name), recorder.budget_ms(self.settings.budget.rerank_ms)
         outcome = Outcome()
         try:
-            async with asyncio.timeout(budget / 1e3):
+            async with recorder.within(self.name, budget):
                 await self._score(todo, asyncio.get_running_loop().time() + budget / 1e3)
         except asyncio.CancelledError:
             outcome = Outcome(Status.CANCELLED, reason="cancelled", text="cancelled")
             raise
         except Exception as error:
-            outcome = failure(error, budget)
-            log.warning("rerank with %s failed: %s", self.rerank.provider, outcome.text, exc_info=error)
+            outcome = failure(f"rerank with {self.rerank.provider}", error, budget)
         finally:
             outcome = self._account(outcome)
             info = search.ledger.info(self.rerank)
-            recorder.finished("rerank", start, info.ran_on if info else RanOn.THREAD, outcome, parts=self._parts())
+            recorder.finished(self.name, start, info.ran_on if info else RanOn.THREAD, outcome, parts=self._parts())
             search.ledger.keep_report(self.rerank, recorder.reports[-1])
         return outcome
 
@@ -73,6 +95,8 @@ class Asking:
         search, resources = self.search, self.search.resources
         context = resources.rerank_context(search.analysis, self.settings, deadline)
         reranker = resources.reranker(self.rerank, context)
+        if isinstance(reranker, Opens):
+            await reranker.open()
         before = search.ledger.info(self.rerank)
         self._keep_info(reranker, before)
         todo = self.ids if reranker.info.listwise else todo
@@ -87,6 +111,7 @@ class Asking:
                     if answered is not known and any(not math.isnan(answer.raw) for answer in answered.values()):
                         known.clear()  # scores of another list do not compare with these
                         known.update(answered)
+                    self._keep_info(reranker, before)
                     done, total = self._progress()
                     self.recorder.emit(RerankProgress(done, total, search.rank_later(self.settings)))
         finally:
@@ -129,16 +154,16 @@ class Asking:
     def _account(self, outcome: Outcome) -> Outcome:
         """The outcome with its counts; a failure after the first scores, or a stand-in's success, is partial."""
         done, total = self._progress()
-        status, reason, text = outcome.status, outcome.reason, outcome.text
+        status, reason, text, hint = outcome.status, outcome.reason, outcome.text, outcome.hint
         if self.instead_of is not None:
             text = f"term instead: {self.instead_of.text}" + (f"; {text}" if text else "")
-            reason = "fallback"
+            reason, hint = "fallback", hint or self.instead_of.hint
         short = status is Status.OK and (done < total or self.instead_of)
         if short or (status in (Status.FAILED, Status.SKIPPED) and done):
             status = Status.PARTIAL
         if status is Status.PARTIAL and not reason:
             reason, text = self._shortfall(total - done)
-        return Outcome(status, done, total, reason, text)
+        return Outcome(status, done, total, reason, text, hint)
 
     def _shortfall(self, missing: int) -> tuple[str, str]:
         """Why documents have no score though nothing failed: reason and text."""

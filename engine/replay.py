@@ -187,7 +187,7 @@ class ReplayedSearch(Search):
     def _unscored(self, settings: Settings, trace: Trace) -> Outcome | None:
         """The outcome of reranking where documents of the first N were never asked of this reranker."""
         rerank = self.ledger.effective(settings).rerank
-        ids = self._top_ids(settings, trace)
+        ids = self.top_ids(settings, trace)
         known = self.ledger.known(rerank)
         was = self.ledger.effective(self.recorded.settings).rerank
         excused = self._unanswered if rerank_key(rerank) == rerank_key(was) else frozenset()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine.records import DropRule, Outcome, QueryTerm, StageReport
+from engine.records import DropRule, Outcome, QueryTerm, RerankerInfo, StageReport
+from engine.rerankers.cascade import rerank_stages
 from engine.secrets import mask, shown, shown_url
 from engine.settings.knobs import leaves
 from engine.settings.schema import Settings
@@ -38,7 +39,8 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "wall_ms": round(trace.wall_ms, 3),
         "totals": dict(trace.totals),
         "pool": len(pool),
-        "reranker": None if trace.reranker is None else _reranker(trace),
+        "reranker": _reranker(trace.reranker),
+        "cascade": [_reranker(info) for info in trace.cascade],
         "results": [result_json(trace, int(row)) for row in ranking.results],
         "dropped": [
             {"id": pool.ids[row], "stage": _STAGE_OF_RULE[rule], "rule": str(rule)}
@@ -68,7 +70,8 @@ def result_json(trace: Trace, row: int) -> dict[str, Any]:
             }
             for column, name in enumerate(trace.pool.feature_names)
         },
-        "rerank": _rerank(trace, row),
+        "rerank": _rerank(trace, row, trace.ranking.deepest(row)),
+        "cascade": _cascade(trace, row),
         "blend": _blend(trace, row),
     }
 
@@ -131,18 +134,30 @@ def _leg(trace: Trace, name: str, row: int) -> dict[str, Any]:
     }
 
 
-def _rerank(trace: Trace, row: int) -> dict[str, Any] | None:
-    score = _number(trace.ranking.rerank_score[row])
+def _rerank(trace: Trace, row: int, index: int) -> dict[str, Any] | None:
+    """What stage ``index`` of the reranking says of the row, from 0; null where it says nothing."""
+    stages = trace.ranking.stages
+    score = _number((stages[index].score if stages else trace.ranking.rerank_score)[row])
     if score is None:
         return None
-    tokens = int(trace.rerank.tokens[row])
+    scores = trace.rerank.stages[index]
+    tokens = int(scores.tokens[row])
     return {
-        "raw": _number(trace.rerank.raw[row]),
-        "kind": str(trace.rerank.kind),
+        "raw": _number(scores.raw[row]),
+        "kind": str(scores.kind),
         "score": score,
         "tokens": tokens if tokens >= 0 else None,
-        "truncated": bool(trace.rerank.truncated[row]),
+        "truncated": bool(scores.truncated[row]),
     }
+
+
+def _cascade(trace: Trace, row: int) -> list[dict[str, Any] | None]:
+    """What each stage of a cascade says of the row, with its rank after it; empty where there is one reranker."""
+    found = []
+    for index, (name, stage) in enumerate(zip(rerank_stages(trace.settings), trace.ranking.stages, strict=False)):
+        said = _rerank(trace, row, index)
+        found.append(None if said is None else {"stage": name, "rank": int(stage.rank[row]), **said})
+    return found
 
 
 def _blend(trace: Trace, row: int) -> dict[str, float | None] | None:
@@ -150,15 +165,18 @@ def _blend(trace: Trace, row: int) -> dict[str, float | None] | None:
     return None if fused is None and rerank is None else {"fused": fused, "rerank": rerank}
 
 
-def _reranker(trace: Trace) -> dict[str, Any]:
-    info = trace.reranker
-    assert info is not None
+def _reranker(info: RerankerInfo | None) -> dict[str, Any] | None:
+    if info is None:
+        return None
     return {
         "provider": info.provider,
         "model": info.model,
         "revision": info.revision,
         "device": info.device,
         "dtype": info.dtype,
+        "backend": info.backend,
+        "instruction": info.instruction,
+        "token_budget": info.token_budget,
         "score_kind": str(info.kind),
         "url": mask(info.url),
         "usage": dict(info.usage),
@@ -186,6 +204,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "total": outcome.total,
         "reason": outcome.reason,
         "text": mask(outcome.text),
+        "hint": mask(outcome.hint),
     }
 
 

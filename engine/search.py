@@ -8,20 +8,21 @@ store near enough re-selects the lexical leg for another k1, b or boost. Both en
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 
 from engine.analysis.query import Query
-from engine.asking import LIMIT, Asking
+from engine.asking import rerank
 from engine.embedders.registry import is_remote
 from engine.ranking import Weighting, rank
-from engine.records import Analysis, CandidatePool, Document, Outcome, QueryTerm, RanOn, StageReport, Status
-from engine.rerankers.ledger import TERM, RerankLedger, fallback_settings, rerank_scores
+from engine.records import Analysis, Document, Outcome, QueryTerm, RanOn, RerankScores, StageReport
+from engine.rerankers.cascade import FIRST, rerank_stages, window
+from engine.rerankers.ledger import RerankLedger, rerank_scores
 from engine.resources import Resources
 from engine.retrieval import Retrieval, reselect
-from engine.settings.schema import DenseLeg, LexicalLeg, Settings
+from engine.settings.schema import DenseLeg, LexicalLeg, RerankSettings, Settings
 from engine.stages import StageRecorder
 from engine.stores.base import Highlight
 from engine.trace import Event, Finished, Fused, Trace
@@ -75,14 +76,16 @@ class Search:
         """The latest report of that stage."""
         return self._stages.get(name)
 
-    def _reports(self, effective: Settings) -> tuple[StageReport, ...]:
-        """The stages' latest reports. Reranking is told of as the present reranker did it, if it was asked."""
-        stages, own = self._stages, self.ledger.report(effective.rerank)
-        last = stages.get("rerank")
-        if not effective.rerank.enabled or last is None or not (own or self.ledger.reported(last)):
-            return tuple(stages.values())
-        own_or_none = {**stages, "rerank": own}
-        return tuple(report for report in own_or_none.values() if report is not None)
+    def _reports(self, stages: Mapping[str, RerankSettings]) -> tuple[StageReport, ...]:
+        """The latest reports. Each rerank stage is told of as its present reranker did it, if that was asked."""
+        found: dict[str, StageReport | None] = {
+            name: report for name, report in self._stages.items() if name in stages or not name.startswith(f"{FIRST}.")
+        }
+        for name in stages.keys() & found.keys():
+            own, last = self.ledger.report(stages[name]), self._stages[name]
+            if own or self.ledger.reported(last):
+                found[name] = own
+        return tuple(report for report in found.values() if report is not None)
 
     def missing(self, settings: Settings) -> Missing:
         """What ``run`` would ask for. Scores are counted for the fused list as it stands."""
@@ -92,8 +95,11 @@ class Search:
         legs = self.retrieval.missing(settings)
         unscored = 0
         if settings.rerank.enabled and self.trace is not None:
-            effective = self.ledger.effective(settings)
-            unscored = len(self.ledger.unknown(effective.rerank, self._top_ids(settings, self.trace)))
+            stages = rerank_stages(self.ledger.effective(settings))
+            ids = self.top_ids(settings, self.trace)
+            for index, stage in enumerate(stages.values()):
+                asked = window(self.trace, index, stage.top_n) if index < len(self.trace.ranking.stages) else []
+                unscored += len(self.ledger.unknown(stage, asked if index else ids))
         return Missing(legs, unscored)
 
     def rank(self, settings: Settings) -> Trace:
@@ -112,24 +118,39 @@ class Search:
         self.ledger.heed(settings.providers)
         hits, documents, analysis = self.retrieval.hits, self._documents, self.analysis
         pool, effective = self.retrieval.pool(settings), self.ledger.effective(settings)
-        known, reranker = dict(self.ledger.known(effective.rerank)), self.ledger.info(effective.rerank)
-        rows = self.retrieval.rows(settings) if known else {}
-        stages = self._reports(effective)
+        askings = rerank_stages(effective)
+        known = [(dict(self.ledger.known(each)), self.ledger.info(each), each) for each in askings.values()]
+        rows = self.retrieval.rows(settings) if any(scores for scores, _, _ in known) else {}
+        stages = self._reports(askings)
         totals = {name: hits[name].total for name in settings.legs if name in hits}
 
         @cache
         def trace() -> Trace:
-            scores = rerank_scores(known, reranker, effective, pool, rows)
+            none = RerankScores.none(len(pool))
+            first, *further = [rerank_scores(*each, effective, pool, rows) for each in known] or [none]
+            scores = replace(first, cascade=tuple(further))
             ranking = rank(pool, scores, Weighting.of(effective))
-            warnings = (*ranking.warnings, *(reranker.warnings if reranker else ()))
+            reranker, *cascade = [info for _, info, _ in known] or [None]
+            said = [text for info in (reranker, *cascade) if info for text in info.warnings]
             return Trace(
-                self.query, settings, pool, scores, ranking, analysis, stages, totals, reranker, documents, warnings
+                self.query,
+                settings,
+                pool,
+                scores,
+                ranking,
+                analysis,
+                stages,
+                totals,
+                reranker,
+                documents,
+                (*ranking.warnings, *said),
+                tuple(cascade),
             )
 
         return trace
 
     @staticmethod
-    def _top_ids(settings: Settings, trace: Trace) -> list[str]:
+    def top_ids(settings: Settings, trace: Trace) -> list[str]:
         return [trace.pool.ids[row] for row in trace.ranking.fused_order[: settings.rerank.top_n]]
 
     # --- asking ---------------------------------------------------------------------------------------------------
@@ -169,7 +190,7 @@ class Search:
             await self._complete(settings, recorder)
             trace = await self._fuse(settings, recorder)
             recorder.emit(Fused(trace))
-            await self._rerank(settings, recorder, trace.pool, self._top_ids(settings, trace))
+            await rerank(self, settings, recorder, self.top_ids(settings, trace))
             return self._settled(settings, recorder)
         finally:
             self._keep(recorder)
@@ -193,7 +214,7 @@ class Search:
         self._keep(recorder)
         if self.retrieval.pool(trace.settings) is not trace.pool:  # turned while texts were fetched
             return self.rank(trace.settings)
-        stages = self._reports(self.ledger.effective(trace.settings))
+        stages = self._reports(rerank_stages(self.ledger.effective(trace.settings)))
         told = replace(trace, stages=stages, documents=self._documents)
         self._latest = lambda: told
         return told
@@ -328,18 +349,3 @@ class Search:
         """The first lexical leg of the latest settings."""
         legs = self.trace.settings.legs if self.trace else {}
         return next((leg for leg in legs.values() if isinstance(leg, LexicalLeg)), None)
-
-    async def _rerank(self, settings: Settings, recorder: StageRecorder, pool: CandidatePool, ids: list[str]) -> None:
-        """Ask for the scores that the first N lack, and let ``term`` stand in where that fails and may."""
-        if not settings.rerank.enabled:
-            recorder.skipped("rerank", "off", "rerank.enabled is false")
-        elif not ids:
-            recorder.skipped("rerank", "empty", "there is nothing to rerank")
-        else:
-            self.ledger.retry(settings.rerank)
-            asking = Asking(self, settings, settings.rerank, pool, ids, recorder)
-            outcome = await asking.run()
-            broken = outcome.status in (Status.FAILED, Status.PARTIAL) and outcome.reason != LIMIT
-            if broken and settings.rerank.fallback == TERM and settings.rerank.provider != TERM:
-                self.ledger.stand_in(settings.rerank)
-                await replace(asking, rerank=fallback_settings(settings.rerank), instead_of=outcome).run()

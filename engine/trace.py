@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from engine.analysis.query import Query
+from engine.loading import Loading
 from engine.records import (
     Analysis,
     CandidatePool,
@@ -27,6 +28,7 @@ class Trace:
     documents  those fetched so far, by id
     stages     in the order they ended; a leg's report has the leg's name
     settings   as they ran
+    cascade    the rerankers of the further stages, None for one that was not asked
     """
 
     query: Query
@@ -40,6 +42,7 @@ class Trace:
     reranker: RerankerInfo | None = None
     documents: Mapping[str, Document] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    cascade: tuple[RerankerInfo | None, ...] = ()
 
     def stage(self, name: str) -> StageReport | None:
         """The latest report of that stage."""
@@ -79,6 +82,15 @@ class LegFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """The stage waits for a local model, ``loading`` says how far that is; None: it is there, or will not come. The
+    stage's budget stands still meanwhile."""
+
+    stage: str
+    loading: Loading | None
+
+
+@dataclass(frozen=True, slots=True)
 class Fused:
     """The fused list stands and its first texts are here: paint it."""
 
@@ -106,4 +118,4 @@ class Finished:
     trace: Trace
 
 
-Event = StageStarted | StageFinished | LegFinished | Fused | RerankProgress | Finished
+Event = StageStarted | StageFinished | LegFinished | ModelLoading | Fused | RerankProgress | Finished

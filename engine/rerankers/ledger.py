@@ -145,14 +145,13 @@ class RerankLedger:
 def rerank_scores(
     known: Mapping[str, Scored],
     info: RerankerInfo | None,
+    rerank: RerankSettings,
     settings: Settings,
     pool: CandidatePool,
     row_of: Mapping[str, int],
 ) -> RerankScores:
-    """What is known by document id, over the pool's rows; ``row_of`` says where a document stands."""
+    """What is known of the reranker by document id, over the pool's rows; ``row_of`` says where a document stands."""
     out = RerankScores.none(len(pool))
-    if not settings.rerank.enabled:
-        return out
     kind = info.kind if info else ScoreKind.UNKNOWN
     found = [(row, scored) for i, scored in known.items() if (row := row_of.get(i)) is not None]
     if not found:
@@ -162,10 +161,10 @@ def rerank_scores(
     out.tokens[rows] = [scored.tokens for _, scored in found]
     out.truncated[rows] = [scored.truncated for _, scored in found]
     out.token_similarity[rows] = [scored.token_similarity for _, scored in found]
-    if settings.rerank.provider == TERM:
+    if rerank.provider == TERM:
         cosine = np.full(len(pool), np.nan)
         cosine[rows] = [scored.cosine for _, scored in found]
-        out.raw[:] = term_score(out.token_similarity, cosine, feature_sum(settings, pool), settings.rerank)
+        out.raw[:] = term_score(out.token_similarity, cosine, feature_sum(settings, pool), rerank)
     return replace(out, kind=kind)
 
 

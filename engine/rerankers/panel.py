@@ -136,7 +136,7 @@ class Panel:
             search.ledger.report(settings),
         )
         pool, rows = search.retrieval.pool(whole), search.retrieval.rows(whole)
-        raw = rerank_scores(known, info, whole, pool, rows).raw[[rows[i] for i in self.ids]]
+        raw = rerank_scores(known, info, whole.rerank, whole, pool, rows).raw[[rows[i] for i in self.ids]]
         best = np.argsort(-raw, kind="stable").tolist()  # NaN goes last
         order = tuple(self.ids[place] for place in best)
         ms = report.ms if report is not None and outcome is not None else 0.0

@@ -1,0 +1,111 @@
+"""RAGFlow: the settings of its retrieval, as its HTTP API takes them.
+
+RAGFlow fixes its fields, their boosts, its first fusion and its window; what remains is below. Source: infiniflow/ragflow,
+``Dealer.retrieval`` and the API of retrieval, state of August 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from engine.export import obstacles
+from engine.export.base import Body, Form, Obstacle, Variable, Wish
+from engine.fusion.blends import resolve
+from engine.fusion.presets import PRESETS
+from engine.settings.schema import DenseLeg, LexicalLeg
+
+NAME, LABEL = "ragflow", "RAGFlow"
+WINDOW = 64
+FIRST_STAGE = (0.0, 0.05)
+"""The text's boost in the first stage: since July 2026, and before."""
+
+_OWN_FILTERS = {"kb_id": "dataset_ids", "doc_id": "document_ids"}
+_QUIRKS: list[str] = PRESETS["ragflow"].values["rerank"]["quirks"]
+
+
+def _first(wish: Wish, kind: type) -> Iterator[str]:
+    return (name for name, leg in wish.settings.legs.items() if isinstance(leg, kind))
+
+
+def _obstacles(wish: Wish) -> Iterator[Obstacle]:
+    settings = wish.settings
+    if settings.fusion.combiner != "ragflow":
+        yield Obstacle("fusion.combiner", "its first stage is b·BM25 + (1 + cos)/2", "ragflow")
+    for name in _first(wish, LexicalLeg):
+        if settings.weights.get(name, 0.0) not in FIRST_STAGE:
+            yield Obstacle(f"weights.{name}", "b is 0 since July 2026, 0.05 before", 0.0)
+    for name in _first(wish, DenseLeg):
+        leg = settings.legs[name]
+        if settings.weights.get(name, 0.0) == 0:
+            yield Obstacle(f"weights.{name}", "the vectors always count", 1.0)
+        if leg.similarity_threshold != settings.cut.threshold:
+            least = leg.similarity_threshold
+            yield Obstacle("cut.threshold", "one similarity_threshold cuts cosines and results", least)
+    yield from obstacles.group(wish)
+    if others := {name: value for name, value in settings.filter.items() if name not in _OWN_FILTERS}:
+        kept = {name: value for name, value in settings.filter.items() if name not in others}
+        yield Obstacle("filter", "it filters by dataset and by document", kept)
+    yield from _rerank(wish)
+
+
+def _rerank(wish: Wish) -> Iterator[Obstacle]:
+    rerank, cut = wish.settings.rerank, wish.settings.cut
+    if not rerank.enabled:
+        yield Obstacle("rerank.enabled", "it always reranks by shared terms and vector", True)
+    blend = resolve(rerank.blend, rerank.provider)
+    if blend not in ("ragflow", "replace") or (blend == "replace" and rerank.provider != "term"):
+        yield Obstacle("rerank.blend", "it adds (1 − v)·terms + v·score", "ragflow")
+    if rerank.top_n != (window := _window(cut.top_k)):
+        yield Obstacle("rerank.top_n", f"it reranks {WINDOW}, rounded up to whole pages", window)
+    if rerank.provider == "term" and set(rerank.quirks) != set(_QUIRKS):
+        yield Obstacle("rerank.quirks", "it has them all", _QUIRKS)
+    if cut.offset % cut.top_k:
+        yield Obstacle("cut.offset", "it shows whole pages", cut.offset - cut.offset % cut.top_k)
+
+
+def _window(page_size: int) -> int:
+    return 30 if page_size <= 1 else -(-WINDOW // page_size) * page_size
+
+
+def _body(wish: Wish) -> Body:
+    settings = wish.settings
+    rerank, cut = settings.rerank, settings.cut
+    dense = next((leg for leg in settings.legs.values() if isinstance(leg, DenseLeg)), DenseLeg())
+    model = rerank.provider != "term"
+    asked: dict[str, Any] = {
+        "question": wish.query.text,
+        "dataset_ids": [Variable("DATASET_ID")],
+        "page": cut.offset // cut.top_k + 1,
+        "page_size": cut.top_k,
+        "similarity_threshold": cut.threshold,
+        "vector_similarity_weight": rerank.weight if model else rerank.vector_weight,
+        "top_k": dense.top_k,
+    }
+    for name, field in _OWN_FILTERS.items():
+        if name in settings.filter:
+            value = settings.filter[name]
+            asked[field] = value if isinstance(value, list) else [value]
+    return {**asked, **({"rerank_id": rerank.model} if model else {})}
+
+
+def _notes(wish: Wish) -> Iterator[str]:
+    yield "RAGFlow searches its own seven fields with its own boosts; those of the settings play no part"
+    if "kb_id" not in wish.settings.filter:
+        yield "dataset_ids names the knowledge bases"
+    if wish.settings.rerank.provider != "term":
+        yield "rerank_id is the model as RAGFlow names it, such as BAAI/bge-reranker-v2-m3@HuggingFace"
+
+
+FORMS = (
+    Form(
+        "retrieval",
+        "retrieval",
+        "vector_similarity_weight, similarity_threshold, top_k, page and rerank model",
+        _obstacles,
+        _body,
+        (0, 20),
+        path=lambda wish: "/api/v1/retrieval",
+        notes=_notes,
+    ),
+)

@@ -91,13 +91,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How far a stage came, and why no further. ``reason`` is a short slug, ``text`` a sentence for the user."""
+    """How far a stage came, and why no further. ``reason`` is a short slug, ``text`` a sentence for the user, ``hint``
+    the way out where one is known."""
 
     status: Status = Status.OK
     done: int = 0
     total: int = 0
     reason: str = ""
     text: str = ""
+    hint: str = ""
 
     @property
     def ok(self) -> bool:
@@ -208,6 +210,7 @@ class RerankScores:
 class RerankerInfo:
     """The reranker that ran, as resolved.
 
+    backend   how a local model computes; ``token_budget`` bounds one forward pass of it
     usage     what the asking took, by unit: requests, attempts, tokens, searches, usd
     url       where it was asked, as it may be shown
     scope     what a score depends on beside the settings, for the cache
@@ -220,6 +223,9 @@ class RerankerInfo:
     revision: str = ""
     device: str = ""
     dtype: str = ""
+    backend: str = ""
+    instruction: str = ""
+    token_budget: int = 0
     kind: ScoreKind = ScoreKind.UNKNOWN
     usage: Mapping[str, float] = field(default_factory=dict)
     ran_on: RanOn = RanOn.THREAD
@@ -307,9 +313,11 @@ class QueryTerm:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The query as the store's analysers see it."""
+    """The query as the store's analysers see it. ``keywords`` are what provider ``term`` compares with the documents,
+    where the store's tokens are no analyser's."""
 
     terms: tuple[QueryTerm, ...] = ()
     positive_text: str = ""
     phrases: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()

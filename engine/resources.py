@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext, Embedder
 from engine.errors import EmbedderError, RankscopeError
+from engine.local.host import LocalHost
 from engine.records import Analysis
 from engine.remote.offline import OfflineRule
 from engine.remote.pool import ClientPool
@@ -19,9 +20,10 @@ from engine.rerankers import registry as rerankers
 from engine.rerankers.base import Reranker
 from engine.rerankers.registry import RerankContext
 from engine.rerankers.score_cache import ScoreCache
+from engine.rerankers.term import OwnTerms
 from engine.retrieval import Vector
 from engine.settings.schema import DenseLeg, ProviderSettings, RemoteSettings, RerankSettings, Settings
-from engine.stores.base import Store
+from engine.stores.base import Store, TokenStore
 
 _VECTORS = 256
 
@@ -30,7 +32,8 @@ _VECTORS = 256
 class Resources:
     """``factories`` are the rerankers by provider, ``cache`` their scores on disk (None: not used), ``remote`` the
     services that may be asked (None: none). ``base_dir`` is what relative paths of the settings are relative to,
-    ``providers`` are the user's own as they were when the pipeline was opened."""
+    ``providers`` are the user's own as they were when the pipeline was opened, ``local`` hosts models on this
+    machine."""
 
     store: Store
     executor: ThreadPoolExecutor
@@ -39,6 +42,7 @@ class Resources:
     remote: ClientPool | None = None
     base_dir: Path | None = None
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    local: LocalHost | None = None
     _embedders: dict[tuple[str, OfflineRule | None], Embedder] = field(default_factory=dict)
     _vectors: OrderedDict[tuple[str, str], Vector | None] = field(default_factory=OrderedDict)
 
@@ -88,13 +92,28 @@ class Resources:
         synonyms = tuple(dict.fromkeys(term.text for term in analysis.terms if term.source))
         analyzers = self.store.info.analyzers
         services = self.services(settings.remote)
-        return RerankContext(self.executor, analyzers, synonyms, services, deadline, settings.providers, self.base_dir)
+        dense = (leg.embedder for leg in settings.legs.values() if isinstance(leg, DenseLeg))
+        own = OwnTerms(analysis.keywords, self.store.document_tokens) if isinstance(self.store, TokenStore) else None
+        return RerankContext(
+            self.executor,
+            analyzers,
+            synonyms,
+            services,
+            deadline,
+            settings.providers,
+            self.base_dir,
+            local=self.local,
+            embedder=next(dense, ""),
+            own_terms=own,
+        )
 
     def reranker(self, settings: RerankSettings, context: RerankContext) -> Reranker:
         return rerankers.make(settings, context, self.factories)
 
     async def close(self) -> None:
         await self.store.close()
+        if self.local is not None:
+            await self.local.close()
         if self.remote is not None:
             await self.remote.close()
         self.executor.shutdown(wait=False, cancel_futures=True)

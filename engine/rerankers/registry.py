@@ -8,19 +8,24 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import SettingsError
 from engine.remote.pool import ClientPool
 from engine.rerankers.base import Reranker
-from engine.rerankers.term import TermReranker
+from engine.rerankers.term import OwnTerms, TermReranker
 from engine.settings.schema import ProviderSettings, RerankSettings
+
+if TYPE_CHECKING:
+    from engine.local.host import LocalHost
 
 
 @dataclass(frozen=True, slots=True)
 class RerankContext:
     """What a reranker may need beside its settings: where to compute, the index's analysers, the query's synonyms, the
-    services it may ask and the end of the stage's budget (loop time), the user's own providers, and where keys in files
-    and variables are (``environ`` None: the process's own)."""
+    services it may ask and the end of the stage's budget (loop time), the user's own providers, where keys in files and
+    variables are (``environ`` None: the process's own), the host of local models and the embedder they are to match,
+    and the terms of an index whose documents hold their own."""
 
     executor: Executor
     field_analyzers: Mapping[str, str] = field(default_factory=dict)
@@ -30,14 +35,29 @@ class RerankContext:
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     base_dir: Path | None = None
     environ: Mapping[str, str] | None = None
+    local: LocalHost | None = None
+    embedder: str = ""
+    own_terms: OwnTerms | None = None
 
 
 Factory = Callable[[RerankSettings, RerankContext], Reranker]
 
+
+def _local(settings: RerankSettings, context: RerankContext) -> Reranker:
+    from engine.rerankers.local import LocalReranker
+
+    if context.local is None:
+        raise SettingsError(
+            "rerank.provider: no local model can be asked here", path="rerank.provider", hint="choose another provider"
+        )
+    return LocalReranker(settings, context, context.local)
+
+
 RERANKERS: dict[str, Factory] = {
     "term": lambda settings, context: TermReranker(
-        settings, context.executor, context.field_analyzers, context.synonyms
+        settings, context.executor, context.field_analyzers, context.synonyms, context.own_terms
     ),
+    "local": _local,
 }
 
 

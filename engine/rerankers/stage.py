@@ -97,7 +97,9 @@ class RerankStage:
         """The token half of the blend ``ragflow``; ``term`` reports its own."""
         if self.settings.provider == TERM or self.settings.blend != "ragflow":
             return [math.nan] * len(items)
-        scorer = TermScorer.of(self.query, self.context.field_analyzers, self.context.synonyms, self.settings.quirks)
+        context = self.context
+        quirks = self.settings.quirks
+        scorer = TermScorer.of(self.query, context.field_analyzers, context.synonyms, quirks, context.own_terms)
         return await run_in(self.context.executor, lambda: [scorer.similarity(item.document) for item in items])
 
     async def _cached(self, items: Sequence[RerankDocument]) -> list[CachedScore | None]:

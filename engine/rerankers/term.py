@@ -16,7 +16,7 @@ Source: infiniflow/ragflow, rag/nlp/query.py and search.py, state of August 2026
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -36,16 +36,27 @@ _REPETITIONS: Mapping[str, int] = {"title": 2, "important": 5, "questions": 6}
 
 
 @dataclass(frozen=True, slots=True)
+class OwnTerms:
+    """What is compared on an index whose documents hold their own tokens: the query's keywords, and a document's
+    tokens, as RAGFlow repeats them or each field once."""
+
+    query: tuple[str, ...]
+    document: Callable[[Document, bool], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class TermScorer:
     """Token similarity of one query to documents.
 
     analyzers   field → analyser name, the index's own: a document's terms are those of its indexed fields
     synonyms    terms that the query was expanded by
+    own         takes the place of both where the documents hold their tokens
     """
 
     query_keys: Mapping[str, float]
     analyzers: Mapping[str, str]
     repetitions: bool = False
+    own: OwnTerms | None = None
 
     @classmethod
     def of(
@@ -54,18 +65,22 @@ class TermScorer:
         field_analyzers: Mapping[str, str],
         synonyms: tuple[str, ...] = (),
         quirks: Collection[str] = (),
+        own: OwnTerms | None = None,
     ) -> TermScorer:
         """Keys of the query's terms: English where a field of the index is, else by the first field's analyser."""
         names = [*field_analyzers.values()]
         analyzer = _DEFAULT_ANALYZER if not names or _DEFAULT_ANALYZER in names else names[0]
-        tokens = analyzers.get(analyzer).terms(query)
+        tokens = [*own.query] if own else analyzers.get(analyzer).terms(query)
         if "synonyms-in-denominator" in quirks:
             tokens = [*tokens, *synonyms]
         keys = weights.keys(weights.query_weights(tokens))
-        return cls(keys, field_analyzers or _DEFAULT_FIELDS, "repetitions" in quirks)
+        return cls(keys, field_analyzers or _DEFAULT_FIELDS, "repetitions" in quirks, own)
 
     def similarity(self, document: Document) -> float:
         """In 0…1."""
+        if self.own is not None:
+            tokens = self.own.document(document, self.repetitions)
+            return weights.token_similarity(self.query_keys, weights.document_keys(tokens))
         terms = {name: analyzers.get(how).terms(document.text_of(name)) for name, how in self.analyzers.items()}
         if self.repetitions:
             repeated = [term for name, some in terms.items() for term in some * _REPETITIONS.get(name, 1)]
@@ -88,14 +103,16 @@ class TermReranker:
         executor: Executor,
         field_analyzers: Mapping[str, str],
         synonyms: tuple[str, ...] = (),
+        own: OwnTerms | None = None,
     ) -> None:
         self._settings = settings
         self._executor = executor
         self._analyzers = field_analyzers
         self._synonyms = synonyms
+        self._own = own
 
     async def rerank(self, query: str, documents: list[RerankDocument]) -> AsyncIterator[RerankBatch]:
-        scorer = TermScorer.of(query, self._analyzers, self._synonyms, self._settings.quirks)
+        scorer = TermScorer.of(query, self._analyzers, self._synonyms, self._settings.quirks, self._own)
         for start in range(0, len(documents), self.window):
             batch = documents[start : start + self.window]
             yield await run_in(self._executor, self._score, scorer, start, batch)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -158,6 +158,15 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class TokenStore(Protocol):
+    """A store whose documents hold their own tokens: what provider ``term`` compares with ``Analysis.keywords``."""
+
+    def document_tokens(self, document: Document, repeated: bool) -> Sequence[str]:
+        """The document's tokens in order, ``repeated`` as RAGFlow repeats its fields."""
+        ...
 
 
 class LiveStore(Store, Protocol):

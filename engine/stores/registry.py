@@ -37,7 +37,13 @@ def _embedded(settings: Settings, base_dir: Path, executor: Executor, explicit: 
     return store
 
 
-STORES: dict[str, Opener] = {"embedded": _embedded}
+def _ragflow(settings: Settings, base_dir: Path, executor: Executor, explicit: Collection[str]) -> Store:
+    from engine.stores.ragflow.store import RagflowStore
+
+    return RagflowStore.open(settings, base_dir, executor)
+
+
+STORES: dict[str, Opener] = {"embedded": _embedded, "ragflow": _ragflow}
 
 
 def open_store(settings: Settings, base_dir: Path, executor: Executor, explicit: Collection[str] = ()) -> Store:

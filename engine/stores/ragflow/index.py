@@ -1,0 +1,170 @@
+"""RAGFlow's index on its engine: what it holds, and one way to ask it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.errors import SettingsError, StoreError
+from engine.records import FloatArray
+from engine.settings.schema import StoreSettings
+from engine.stores.elastic import mapping
+from engine.stores.elastic.detect import Engine, detect
+from engine.stores.elastic.faults import Place, engine_error
+from engine.stores.elastic.mapping import IndexShape, VectorField
+from engine.stores.ragflow import bodies, fields
+from engine.stores.ragflow.tokens import IndexWords, candidates
+
+if TYPE_CHECKING:
+    from elasticsearch import AsyncElasticsearch
+
+_JSON = {"accept": "application/json", "content-type": "application/json"}
+FORMS = 1000
+"""Forms of words that are asked for in one request."""
+LISTED = 200
+"""Knowledge bases, and documents of each, that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the index holds, and behind which engine."""
+
+    engine: Engine
+    index: IndexShape
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """Of RAGFlow's vector fields, ascending."""
+        return fields.dimensions(self.index.vectors)
+
+    @property
+    def rank_features(self) -> bool:
+        """Whether priority and tags can act in the first stage."""
+        return self.index.others.get(fields.PAGERANK) == "rank_feature"
+
+    def vector_field(self, dimension: int) -> VectorField:
+        """Where vectors of so many dimensions are. Raises ``StoreError`` where there are none."""
+        found = self.index.vectors.get(fields.vector_field(dimension))
+        if found is None:
+            held = ", ".join(map(str, self.dimensions)) or "no"
+            raise StoreError(
+                f"the query's vector has {dimension} dimensions, those of {self.index.name} have {held}",
+                hint="set legs.dense.embedder to the model that RAGFlow embeds these knowledge bases with",
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """An answer, best first. ``total`` counts what matches beyond it, ``took_ms`` is the engine's own time."""
+
+    ids: tuple[str, ...]
+    scores: FloatArray
+    total: int
+    took_ms: float = 0.0
+    sources: tuple[Mapping[str, Any], ...] = ()
+
+    def ranks(self) -> dict[str, int]:
+        """Chunk → place, from 1."""
+        return {chunk: place for place, chunk in enumerate(self.ids, 1)}
+
+    def by_id(self) -> dict[str, float]:
+        return dict(zip(self.ids, self.scores.tolist(), strict=True))
+
+
+class RagflowIndex:
+    """One index behind one client. Methods raise ``StoreError``."""
+
+    def __init__(self, client: AsyncElasticsearch, store: StoreSettings, place: Place) -> None:
+        self.client = client
+        self.name = store.index
+        self.place = place
+
+    async def ask(self, method: str, path: str, body: bodies.Body | None = None, **params: Any) -> Any:
+        """The engine's answer as JSON."""
+        try:
+            return (await self.client.perform_request(method, path, params=params, headers=_JSON, body=body)).body
+        except Exception as error:
+            raise engine_error(error, self.place) from error
+
+    async def hits(self, body: bodies.Body, **params: Any) -> Hits:
+        """A search's answer."""
+        answer = await self.ask("POST", f"/{self.name}/_search", body, **params)
+        found = answer["hits"]["hits"]
+        return Hits(
+            tuple(hit["_id"] for hit in found),
+            np.array([hit["_score"] or 0.0 for hit in found], dtype=np.float64),
+            int(answer["hits"]["total"]["value"]),
+            float(answer.get("took", 0)),
+            tuple(hit.get("_source", {}) for hit in found),
+        )
+
+    async def shape(self) -> Shape:
+        """What the index holds. Raises ``StoreError`` for one that is not RAGFlow's."""
+        try:
+            engine = await detect(self.client)
+            shape = Shape(engine, await mapping.read(self.client, self.name, engine))
+        except Exception as error:
+            raise engine_error(error, self.place) from error
+        if "content_ltks" not in shape.index.text or fields.KNOWLEDGE_BASE not in shape.index.keywords:
+            raise StoreError(
+                f"{self.place.host}: {self.name} is no index of RAGFlow: it has no content_ltks or no kb_id",
+                hint="RAGFlow's are named ragflow_TENANT; for any other index set store.kind to the engine",
+            )
+        return shape
+
+    async def words(self, text: str, alike: Mapping[str, Sequence[str]]) -> IndexWords:
+        """The index's tokens for a text; ``alike`` are synonyms by text."""
+        synonyms = " ".join(other for others in alike.values() for other in others)
+        wanted = sorted(candidates(text) | candidates(synonyms))
+        coarse, fine = await asyncio.gather(self._known(wanted, fields.COARSE), self._known(wanted, fields.FINE))
+        return IndexWords(coarse, fine, alike)
+
+    async def _known(self, forms: Sequence[str], names: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for start in range(0, len(forms), FORMS):
+            some = forms[start : start + FORMS]
+            answer = await self.ask("POST", f"/{self.name}/_search", bodies.vocabulary(some, names))
+            buckets = answer["aggregations"]["forms"]["buckets"]
+            counts = ((form, int(buckets[str(at)]["doc_count"])) for at, form in enumerate(some))
+            found.update((form, count) for form, count in counts if count)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeBase:
+    """A knowledge base: its chunks, those of its graph, and its documents as (id, name, chunks), largest first."""
+
+    id: str
+    chunks: int
+    graph: int
+    documents: tuple[tuple[str, str, int], ...]
+
+
+async def catalogue(index: RagflowIndex, kb_ids: Sequence[str] = ()) -> tuple[KnowledgeBase, ...]:
+    """The knowledge bases of the index, or these of them, largest first; at most ``LISTED``."""
+    answer = await index.ask("POST", f"/{index.name}/_search", bodies.catalogue(kb_ids, LISTED))
+    return tuple(_base(bucket) for bucket in answer["aggregations"]["bases"]["buckets"])
+
+
+def _base(bucket: Mapping[str, Any]) -> KnowledgeBase:
+    documents = tuple(
+        (each["key"], next((name["key"] for name in each["name"]["buckets"]), ""), int(each["doc_count"]))
+        for each in bucket["documents"]["buckets"]
+    )
+    return KnowledgeBase(bucket["key"], int(bucket["doc_count"]), int(bucket["graph"]["doc_count"]), documents)
+
+
+def no_knowledge_base(known: Sequence[KnowledgeBase]) -> SettingsError:
+    """The error of settings that name no knowledge base; the hint lists those there are."""
+    listed = ", ".join(f"{each.id} ({each.chunks} chunks)" for each in known[:5])
+    more = f" and {len(known) - 5} more" if len(known) > 5 else ""
+    return SettingsError(
+        "store.ragflow.kb_ids: no knowledge base is named",
+        path="store.ragflow.kb_ids",
+        hint=f"`rankscope ragflow` lists them; the index has {listed or 'none'}{more}",
+    )

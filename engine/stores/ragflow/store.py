@@ -1,0 +1,316 @@
+"""RAGFlow's index as a store: the text leg, the kNN leg filtered as RAGFlow filters it, and the knowledge graph's."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.analysis import synonyms
+from engine.analysis.query import Query
+from engine.errors import StoreError
+from engine.records import Analysis, Document, FloatArray, QueryTerm, ScoreKind
+from engine.remote.offline import OfflineRule
+from engine.settings.schema import GraphLeg, LexicalLeg, Settings, SparseLeg, StoreSettings
+from engine.stores.base import Explanation, FacetCount, Filter, Highlight, LegHits, LegRequest, StoreInfo
+from engine.stores.elastic import answers
+from engine.stores.elastic.connection import connect, place
+from engine.stores.elastic.faults import Place
+from engine.stores.ragflow import bodies, comparison, fields, flags, similarity
+from engine.stores.ragflow.comparison import Asking, Comparison
+from engine.stores.ragflow.documents import SOURCE, document_of
+from engine.stores.ragflow.index import (
+    KnowledgeBase,
+    RagflowIndex,
+    Shape,
+    catalogue,
+    no_knowledge_base,
+)
+from engine.stores.ragflow.question import Question, build, normal, stripped
+from engine.stores.ragflow.tokens import IndexWords, forms
+
+BEST = "best field"
+"""Where a term counts: in the field that gives it most."""
+PHRASES = "phrases"
+"""What of a score no single term gives."""
+_FROZEN = "RAGFlow's mapping fixes k1 and b, and its query the boosts"
+_WORD = re.compile(r"\w+")
+_SYNONYMS = 8
+
+
+class RagflowStore:
+    """One index, with the knowledge bases that ``[store.ragflow]`` names.
+
+    ``shape`` is as it was when the store was opened. Chunks are numbered in the order in which they are first met.
+    """
+
+    def __init__(self, settings: StoreSettings, index: RagflowIndex, shape: Shape, base_dir: Path) -> None:
+        self.settings = settings.ragflow
+        self.index = index
+        self.shape = shape
+        self._base_dir = base_dir
+        self._rows: dict[str, int] = {}
+        self._words: dict[tuple[str, str], IndexWords] = {}
+
+    @classmethod
+    def open(cls, settings: Settings, base_dir: Path, executor: Executor) -> RagflowStore:
+        """Look at the index; a client of its own asks, since a client belongs to one loop.
+
+        Raises ``StoreError`` (nothing there, not RAGFlow's) and ``SettingsError`` (no knowledge base named).
+        """
+        store = settings.store
+        rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
+        where = Place(place(store), store.index)
+
+        async def look() -> tuple[Shape, Sequence[KnowledgeBase]]:
+            async with connect(store, base_dir, rule=rule) as client:
+                index = RagflowIndex(client, store, where)
+                return await index.shape(), () if store.ragflow.kb_ids else await catalogue(index)
+
+        shape, known = executor.submit(asyncio.run, look()).result()
+        if not store.ragflow.kb_ids:
+            raise no_knowledge_base(known)
+        return cls(store, RagflowIndex(connect(store, base_dir, rule=rule), store, where), shape, base_dir)
+
+    @property
+    def info(self) -> StoreInfo:
+        dimensions, index = self.shape.dimensions, self.shape.index
+        return StoreInfo(
+            kind="ragflow",
+            name=index.name,
+            documents=index.documents,
+            generation=0,
+            text_fields=tuple(name for name in fields.QUERY_FIELDS if name in index.text),
+            keyword_fields=tuple(index.keywords),
+            numeric_fields=index.numbers,
+            analyzers=dict.fromkeys(("content_ltks", "title_tks", fields.KEYWORDS, fields.QUESTIONS), "whitespace"),
+            embedder="",
+            dimension=dimensions[0] if len(dimensions) == 1 else 0,
+            similarity=ScoreKind.COSINE,
+            bm25_factor=2.2 if self.shape.engine.has_k1_factor else 1.0,
+            frozen_reason=_FROZEN,
+        )
+
+    # ---- the question
+
+    async def question(self, text: str, leg: LexicalLeg | None = None) -> Question:
+        """The question as RAGFlow sends it; with ``store.ragflow.raw`` the text is the query string."""
+        words = await self._index_words(text, leg.synonyms if leg else "")
+        built = build(text, words, self._minimum)
+        if not self.settings.raw:
+            return built
+        return Question("english", text, built.terms, built.keywords, built.synonyms)
+
+    @property
+    def _minimum(self) -> float:
+        off = self.settings.vector_similarity_weight >= fields.NO_MINIMUM_FROM
+        return 0.0 if off else fields.MINIMUM_MATCH
+
+    async def _index_words(self, text: str, file: str) -> IndexWords:
+        """The index's words for the text; ``file`` has synonyms. Asked for once."""
+        key = (text, file)
+        if key not in self._words:
+            alike = _alike(text, self._rules(file)) if file else {}
+            self._words[key] = await self.index.words(normal(text), alike)
+        return self._words[key]
+
+    def _rules(self, file: str) -> list[synonyms.Rule]:
+        return synonyms.read(self._base_dir / Path(file).expanduser())
+
+    async def analyze(self, query: Query, leg: LexicalLeg) -> Analysis:
+        question = await self.question(query.positive, leg)
+        words = await self._index_words(query.positive, leg.synonyms)
+        documents = self.shape.index.documents
+        own = [(term, weight, "") for term, weight in question.terms]
+        other = [(term, 0.25, "a synonym") for term in dict.fromkeys(question.synonyms)]
+        terms = []
+        for term, weight, source in [*own, *other]:
+            df = words.coarse.get(term, 0)
+            terms.append(QueryTerm(term, BEST, round(weight, 4), df, answers.idf(documents, df), source))
+        kept = set(question.synonyms)
+        keywords = tuple(keyword for keyword in question.keywords if keyword not in kept)
+        return Analysis(tuple(terms), query.positive, keywords=keywords)
+
+    # ---- legs
+
+    def _scope(self, filters: Filter, query: Query, leg: object = None) -> bodies.Scope:
+        held = [_holds(name, value) for name, value in filters.items() if value is not None]
+        wanted, excluded = _clauses(query)
+        if isinstance(leg, GraphLeg):
+            return bodies.graph_scope(self.settings.kb_ids, leg.types, held)
+        return bodies.scope(self.settings.kb_ids, self.settings.doc_ids, [*held, *wanted], excluded)
+
+    async def _body(self, request: LegRequest, size: int, among: Sequence[str] | None = None) -> bodies.Body:
+        """The leg's search; ``among`` asks for these chunks alone, without any threshold."""
+        leg = request.settings
+        if isinstance(leg, SparseLeg):
+            raise StoreError(
+                "RAGFlow's index has no sparse vectors", hint=f"take legs.{request.name} away, or set its weight to 0"
+            )
+        where = self._scope(request.filter, request.query, leg)
+        if isinstance(leg, LexicalLeg):
+            clause = bodies.text_clause(await self.question(request.query.positive, leg))
+            query = bodies.matching(where, clause)
+            return bodies.search(query if among is None else bodies.with_ids(query, among), size)
+        assert request.vector is not None
+        field = self.shape.vector_field(len(request.vector))
+        if among is not None:
+            among_these: bodies.Body = {"bool": {"filter": [bodies.matching(where), {"ids": {"values": [*among]}}]}}
+            return bodies.knn(self.shape.engine, field.name, request.vector.tolist(), size, among_these)
+        matched: bodies.Body | None = None
+        if self.settings.prefilter and not isinstance(leg, GraphLeg):
+            matched = bodies.text_clause(await self.question(request.query.positive))
+        return bodies.knn(
+            self.shape.engine,
+            field.name,
+            request.vector.tolist(),
+            size,
+            bodies.matching(where, matched),
+            threshold=leg.similarity_threshold,
+        )
+
+    def _raw(self, request: LegRequest, scores: FloatArray) -> FloatArray:
+        if isinstance(request.settings, LexicalLeg) or request.vector is None:
+            return scores
+        field = self.shape.vector_field(len(request.vector))
+        return answers.raw_vector_scores(scores, field, scripted=False, opensearch=self.shape.engine.is_opensearch)
+
+    async def search_leg(self, request: LegRequest) -> LegHits:
+        body = await self._body(request, request.settings.top_k)
+        if request.group:
+            body["collapse"] = {"field": request.group}
+        hits = await self.index.hits(body)
+        total = hits.total if isinstance(request.settings, LexicalLeg) else len(hits.ids)
+        return LegHits(hits.ids, self._numbers(hits.ids), self._raw(request, hits.scores), total)
+
+    async def complete(self, request: LegRequest, ids: Sequence[str]) -> LegHits:
+        """What the leg gives these chunks: 0 where the text does not match, NaN without a vector."""
+        body = await self._body(request, len(ids), ids)
+        hits = await self.index.hits(body)
+        known = dict(zip(hits.ids, self._raw(request, hits.scores).tolist(), strict=True))
+        absent = 0.0 if isinstance(request.settings, LexicalLeg) else np.nan
+        scores = np.array([known.get(i, absent) for i in ids], dtype=np.float64)
+        return LegHits(tuple(ids), self._numbers(ids), scores, hits.total)
+
+    def _numbers(self, ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+        return np.array([self._rows.setdefault(i, len(self._rows)) for i in ids], dtype=np.int64)
+
+    # ---- of documents
+
+    async def explain(self, query: Query, leg: LexicalLeg, ids: Sequence[str]) -> Explanation:
+        """What each term gives each chunk, and the phrases what is left of its score."""
+        question = await self.question(query.positive, leg)
+        clauses = [
+            {"query_string": {**bodies.query_string(f"({term})^{weight:.6f}")["query_string"], "_name": str(at)}}
+            for at, (term, weight) in enumerate(question.terms)
+        ]
+        whole: bodies.Body = {"query_string": {**bodies.text_clause(question)["query_string"], "_name": PHRASES}}
+        body = bodies.search(bodies.with_ids({"bool": {"should": [whole, *clauses]}}, ids), len(ids))
+        answer = await self.index.ask("POST", f"/{self.index.name}/_search", body, include_named_queries_score="true")
+        named = {hit["_id"]: hit.get("matched_queries", {}) for hit in answer["hits"]["hits"]}
+        rows = np.zeros((len(ids), len(clauses) + 1))
+        for row, i in enumerate(ids):
+            scores = named.get(i, {})
+            rows[row, :-1] = [scores.get(str(at), 0.0) for at in range(len(clauses))]
+            rows[row, -1] = scores.get(PHRASES, 0.0) - rows[row, :-1].sum()
+        analysis = await self.analyze(query, leg)
+        rest = QueryTerm(PHRASES, BEST, 1.0, 0, 0.0)
+        return Explanation((*analysis.terms[: len(clauses)], rest), rows)
+
+    async def highlights(self, query: Query, leg: LexicalLeg, document: Document) -> list[Highlight]:
+        """The words of title and text that are a term of the question, whatever form they stand in."""
+        question = await self.question(query.positive, leg)
+        terms = {term for term, _ in question.terms}
+        found = []
+        for name in ("title", "text"):
+            for word in _WORD.finditer(document.text_of(name)):
+                term = next((form for form in (word[0].lower(), *forms(word[0].lower())) if form in terms), "")
+                if term:
+                    found.append(Highlight(name, word.start(), word.end(), term))
+        return found
+
+    def document_tokens(self, document: Document, repeated: bool) -> list[str]:
+        """The chunk's own tokens, for provider ``term``."""
+        return similarity.document_tokens(document, repeated=repeated)
+
+    async def _sources(self, ids: Sequence[str], names: Sequence[str] = SOURCE) -> dict[str, Mapping[str, Any]]:
+        hits = await self.index.hits(bodies.search({"ids": {"values": [*ids]}}, len(ids), source=names))
+        return dict(zip(hits.ids, hits.sources, strict=True))
+
+    async def fetch(self, ids: Sequence[str]) -> list[Document]:
+        found = await self._sources(ids) if ids else {}
+        return [document_of(i, found[i]) if i in found else Document(i, {}) for i in ids]
+
+    async def feature_values(self, fields: Sequence[str], ids: Sequence[str]) -> FloatArray:
+        found = await self._sources(ids, fields)
+        rows = [[_number(found.get(i, {}).get(name)) for name in fields] for i in ids]
+        return np.array(rows, dtype=np.float64).reshape(len(ids), len(fields))
+
+    async def group_values(self, field: str, ids: Sequence[str]) -> list[str]:
+        found = await self._sources(ids, [field])
+        return [str(found.get(i, {}).get(field, "")) for i in ids]
+
+    async def facets(self, request: LegRequest, fields: Sequence[str], size: int = 10) -> dict[str, list[FacetCount]]:
+        body = await self._body(request, request.settings.top_k)
+        body |= {"size": 0, "aggs": {name: {"terms": {"field": name, "size": size}} for name in fields}}
+        return answers.facets_of(await self.index.ask("POST", f"/{self.index.name}/_search", body), fields)
+
+    # ---- RAGFlow's own way
+
+    async def catalogue(self) -> tuple[KnowledgeBase, ...]:
+        """Every knowledge base of the index, with its documents."""
+        return await catalogue(self.index)
+
+    async def compare(
+        self, text: str, vector: Sequence[float], leg: LexicalLeg | None = None, settings: Settings | None = None
+    ) -> Comparison:
+        """The question as RAGFlow answers it, taken apart; ``settings`` in place of those the store was opened with."""
+        options = settings.store.ragflow if settings else self.settings
+        asking = Asking(self.index, self.shape, options, await self.question(text, leg), vector)
+        return flags.compared(await comparison.find(asking))
+
+    def newer_generation(self) -> int | None:
+        return None
+
+    async def close(self) -> None:
+        await self.index.client.close()
+
+
+def _holds(name: str, value: object) -> bodies.Body:
+    return {"terms": {name: value}} if isinstance(value, list) else {"term": {name: value}}
+
+
+def _clauses(query: Query) -> tuple[list[bodies.Body], list[bodies.Body]]:
+    """What phrases ask for, and what exclusions forbid, as query strings over the index's tokens."""
+    wanted: list[bodies.Body] = []
+    excluded: list[bodies.Body] = []
+    for clause in query.clauses:
+        if not (clause.phrase or clause.excluded or clause.field):
+            continue
+        tokens = " ".join(forms(word)[0] for word in _WORD.findall(clause.text.lower()))
+        names = {clause.field: 1.0} if clause.field else fields.QUERY_FIELDS
+        string = bodies.query_string(f'"{tokens}"', names=names)
+        (excluded if clause.excluded else wanted).append(string)
+    return wanted, excluded
+
+
+def _alike(text: str, rules: Sequence[synonyms.Rule]) -> dict[str, list[str]]:
+    """Text → its synonyms, for the words of the question, as they are and as the index may hold them."""
+    present = {stripped(normal(text)), *_WORD.findall(normal(text))}
+    found: dict[str, list[str]] = {}
+    for rule in rules:
+        for key in rule.keys:
+            others = [value.lower() for value in rule.values if value != key][:_SYNONYMS]
+            if key.lower() in present:
+                for form in {key.lower(), *(forms(key.lower()) if " " not in key else ())}:
+                    found.setdefault(form, []).extend(others)
+    return found
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else float("nan")

@@ -12,7 +12,6 @@ from engine.local.base import ModelInfo
 from engine.local.worker.encoding.layout import Layout
 from engine.local.worker.encoding.pooling import pool
 from engine.local.worker.encoding.tokens import TextTokenizer, Tokens
-from engine.local.worker.planner import plan
 
 
 class LocalEncoder:
@@ -54,7 +53,7 @@ class LocalEncoder:
         tokens, cut = [0] * len(texts), [False] * len(texts)
         for row, each in zip(rows, encoded, strict=True):
             tokens[row], cut[row] = len(each.ids), each.cut
-        for batch in plan([len(each.ids) for each in encoded], self._budget, self._batch):
+        for batch in batches([len(each.ids) for each in encoded], self._budget, self._batch):
             found = self._forward([encoded[index] for index in batch])
             vectors[[rows[index] for index in batch]] = found
         return vectors.numpy().tobytes(), tokens, cut
@@ -70,7 +69,7 @@ class LocalEncoder:
         # outside the except block: the traceback would keep the tensors of the failed pass alive
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        self._budget = max(1, sum(len(each.ids) for each in batch) // 2)
+        self._budget = max(1, len(batch) * max(len(each.ids) for each in batch) // 2)
         half = len(batch) // 2
         return torch.cat([self._forward(batch[:half]), self._forward(batch[half:])])
 
@@ -96,6 +95,19 @@ class LocalEncoder:
         if self._info.kind == "cosine":
             vectors = nn.functional.normalize(vectors, dim=-1)
         return vectors.cpu()
+
+
+def batches(lengths: Sequence[int], budget: int, most: int = 0) -> list[list[int]]:
+    """Indices into ``lengths`` by length, longest first, in batches of at most ``budget`` tokens with their padding and
+    of at most ``most`` texts (0: no such limit). A text longer than the budget goes alone."""
+    found: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
+        last = found[-1] if found else []
+        if last and (len(last) + 1) * lengths[last[0]] <= budget and len(last) != most:
+            last.append(index)
+        else:
+            found.append([index])
+    return found
 
 
 def _no_memory(error: BaseException) -> bool:

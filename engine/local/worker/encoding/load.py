@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from engine.errors import ModelError
 from engine.local.base import ModelInfo, ModelSpec
 from engine.local.models.catalogue import find
 from engine.local.models.files import check_folder, revision_of
 from engine.local.models.memory import check_memory, estimate
-from engine.local.models.pick import choose_device, choose_dtype
 from engine.local.worker.encoding.encoder import LocalEncoder
 from engine.local.worker.encoding.layers import build
 from engine.local.worker.encoding.layout import Layout, read_layout
 from engine.local.worker.encoding.tokens import TextTokenizer
-from engine.local.worker.machine import free_memory, machine
+from engine.local.worker.processor import spare_broken_tiles
+from engine.local.worker.scoring.dtype import DTYPES, NAMES, device_of, dtype_of, free_bytes, stored_dtype
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_HERE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _BUDGETS = {"cpu": 2_048, "mps": 8_192, "cuda": 32_768}
 """Tokens of one pass where nobody says: on a CPU what its caches hold, on a GPU what keeps it busy."""
 _OFFSET = ("roberta", "xlm-roberta", "camembert", "mpnet")
@@ -40,29 +40,29 @@ def load_encoder(spec: ModelSpec, folder: Path, progress: Callable[[str, int, in
     """
     start = time.perf_counter()
     check_folder(folder)
-    here = machine(spec.device)
-    device = choose_device(spec.device, here)
-    dtype = choose_dtype(spec.dtype, device, here)
-    if dtype not in _DTYPES:
+    if spec.dtype == "int8":
         raise ModelError(
-            f"an embedder is not computed in {dtype}", kind="device", hint=f"choose one of {', '.join(_DTYPES)}"
+            "an embedder is not computed in int8", kind="device", hint=f"choose one of auto, {', '.join(DTYPES)}"
         )
-    budget = spec.budget or _BUDGETS[device.partition(":")[0]]
-    check_memory(spec.model, estimate(folder, "embedder", dtype, budget), free_memory(device), device)
+    spare_broken_tiles()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    layout = read_layout(folder, find(spec.model))
+    config = transformers.AutoConfig.from_pretrained(folder, **_HERE)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **_HERE)
+    device = device_of(spec.device)
+    dtype = dtype_of(spec.dtype, device, stored_dtype(config))
+    budget = spec.budget or _BUDGETS[device.type]
+    check_memory(spec.model, estimate(folder, "embedder", NAMES[dtype], budget), free_bytes(device), str(device))
     progress("load", 0, 1)
-    preset = find(spec.model)
-    layout = read_layout(folder, preset)
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    model = _load(folder, _DTYPES[dtype]).to(device)
+    model = _load(folder, dtype).to(device)
     layers = [build(layer).to(device) for layer in layout.layers]
     longest = min(filter(None, (spec.max_tokens, _longest(layout, config, tokenizer))))
     info = ModelInfo(
         role="embedder",
         model=spec.model,
         revision=revision_of(folder),
-        dtype=dtype,
-        device=device,
+        dtype=NAMES[dtype],
+        device=str(device),
         backend="padded",
         kind="dot" if layout.similarity == "dot" and not layout.normalize else "cosine",
         max_tokens=longest,
@@ -82,9 +82,7 @@ def _load(folder: Path, dtype: torch.dtype) -> nn.Module:
     """The transformer in eval mode. Raises ``ModelError`` where the files cannot be read, or do not have every weight:
     transformers would fill the rest with random numbers."""
     try:
-        model, loaded = AutoModel.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, trust_remote_code=False, output_loading_info=True
-        )
+        model, loaded = transformers.AutoModel.from_pretrained(folder, dtype=dtype, output_loading_info=True, **_HERE)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"{folder} cannot be loaded: {error}", kind="files", hint="is it a model for embedding, and whole?"

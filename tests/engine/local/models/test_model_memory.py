@@ -71,7 +71,7 @@ def test_refusal_has_the_numbers_and_what_would_fit() -> None:
         "Qwen/Qwen3-Reranker-8B takes 33.1 GB in fp32 on cpu (weights 32.0, workspace 1.0, prefix 0.1), "
         "and 20.0 GB are free"
     )
-    assert caught.value.hint == "what would fit: dtype bf16 (17.1 GB), mxbai-rerank-large-v2 (7.3 GB)"
+    assert caught.value.hint == "what would fit: dtype bf16 (17.1 GB), qwen3-reranker-4b (17.2 GB)"
 
 
 def test_an_embedder_is_offered_no_int8_and_no_reranker() -> None:

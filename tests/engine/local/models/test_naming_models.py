@@ -11,7 +11,7 @@ from engine.errors import ModelError
 from engine.local.models.cache import cache_folder, models, snapshot
 from engine.local.models.catalogue import find, presets
 from engine.local.models.files import revision_of
-from engine.local.models.pick import Machine, choose_device, choose_dtype, matching_reranker
+from engine.local.models.pick import matching_reranker
 from engine.local.models.resolve import locate
 from tests.tiny_models import HIDDEN
 
@@ -132,25 +132,6 @@ def test_revision_tells_models_of_one_shape_apart(tmp_path: Path) -> None:
     assert first != revision_of(model_in(tmp_path / "c", b"1" * 199_999 + b"2"))
     assert first.startswith("sha256:")
     assert revision_of(tmp_path / "models--a--b" / "snapshots" / COMMIT) == COMMIT
-
-
-def test_device() -> None:
-    assert choose_device("auto", Machine()) == "cpu"
-    assert choose_device("auto", Machine(mps=True)) == "mps"
-    assert choose_device("auto", Machine(cuda=2, mps=True)) == "cuda"
-    assert choose_device("cuda:1", Machine(cuda=2)) == "cuda:1"
-    for asked, machine in (("cuda:2", Machine(cuda=2)), ("cuda", Machine()), ("mps", Machine()), ("tpu", Machine())):
-        with pytest.raises(ModelError, match="no device") as caught:
-            choose_device(asked, machine)
-        assert caught.value.kind == "device"
-        assert "cpu" in caught.value.hint
-
-
-def test_number_format() -> None:
-    assert choose_dtype("auto", "cpu", Machine(bf16=True)) == "fp32"
-    assert choose_dtype("auto", "cuda:1", Machine(cuda=2, bf16=True)) == "bf16"
-    assert choose_dtype("auto", "cuda", Machine(cuda=1)) == "fp16"
-    assert choose_dtype("bf16", "cpu", Machine()) == "bf16"
 
 
 @pytest.mark.parametrize(

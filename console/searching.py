@@ -219,18 +219,18 @@ def failure_of(trace: Trace) -> RankscopeError | None:
         return RerankerError(
             f"the reranker {settings.rerank.provider} is required, but: reranked {outcome.done}/{outcome.total}, "
             f"then: {outcome.text or outcome.reason}",
-            hint="rerank.required = false lets the fused list stand",
+            hint=f"{outcome.hint}; " * bool(outcome.hint) + "rerank.required = false lets the fused list stand",
         )
     return None
 
 
 def trouble(trace: Trace) -> list[str]:
-    """A sentence for every stage that did not end well."""
-    bad = (Status.FAILED, Status.PARTIAL, Status.CANCELLED)
+    """A sentence for every stage that did not end well, and the way out."""
+    bad = [s for s in trace.stages if s.outcome.status in (Status.FAILED, Status.PARTIAL, Status.CANCELLED)]
     return [
         f"{stage.name} {stage.outcome.status}: {stage.outcome.text or stage.outcome.reason}"
-        for stage in trace.stages
-        if stage.outcome.status in bad
+        + (f" → {stage.outcome.hint}" if stage.outcome.hint else "")
+        for stage in bad
     ]
 
 

@@ -194,4 +194,5 @@ def _legs(trace: Trace) -> Iterator[LegSection]:
 
 
 def _masked(stage: StageReport) -> StageReport:
-    return replace(stage, outcome=replace(stage.outcome, text=mask(stage.outcome.text)))
+    outcome = stage.outcome
+    return replace(stage, outcome=replace(outcome, text=mask(outcome.text), hint=mask(outcome.hint)))

@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from engine.errors import RankscopeError
+from engine.loading import Loading, told
 from engine.logs import logger
 from engine.records import Outcome, RanOn, StagePart, StageReport, Status
 from engine.remote.offline import DECLINED
-from engine.trace import Event, LegFinished, StageFinished, StageStarted
+from engine.trace import Event, LegFinished, ModelLoading, StageFinished, StageStarted
 
 T = TypeVar("T")
 log = logger(__name__)
 
 
-def failure(error: Exception, budget_ms: float) -> Outcome:
-    """The outcome that an exception stands for: a budget that ran out, an error of ours, or a fault of the code."""
+FAULT = "fault"
+"""The reason of an outcome where Rankscope itself is at fault."""
+
+
+def failure(name: str, error: Exception, budget_ms: float) -> Outcome:
+    """The outcome that the exception of stage ``name`` stands for; the log has it as well.
+
+    A budget that ran out and every ``RankscopeError`` are somebody's failure. Anything else is a bug, is called one,
+    and stands in the log with its traceback; the stages after it go on, for a search is not lost with one of them.
+    """
     if isinstance(error, TimeoutError):
-        return Outcome(Status.FAILED, reason="budget", text=f"budget {budget_ms:.0f} ms")
-    if isinstance(error, RankscopeError):
+        outcome = Outcome(Status.FAILED, reason="budget", text=f"budget {budget_ms:.0f} ms")
+    elif isinstance(error, RankscopeError):
         status = Status.SKIPPED if error.reason == DECLINED else Status.FAILED
-        return Outcome(status, reason=error.reason, text=str(error))
-    return Outcome(Status.FAILED, reason="fault", text=f"{type(error).__name__}: {error}")
+        outcome = Outcome(status, reason=error.reason, text=str(error), hint=error.hint)
+    else:
+        text = f"a bug in Rankscope: {type(error).__name__}: {error}"
+        log.error("stage %s: %s", name, text, exc_info=error)
+        return Outcome(Status.FAILED, reason=FAULT, text=text, hint="please report it: the log has the traceback")
+    log.warning("stage %s: %s", name, outcome.text)
+    return outcome
 
 
 @dataclass(slots=True)
@@ -34,12 +48,14 @@ class StageRecorder:
     """Collects the reports of one run and tells each event as it happens.
 
     ``base_ms`` is where the run begins on the query's time line: a later run (a leg raised from 0, newcomers to
-    score) continues where the earlier one ended, so that its bars stand behind the others.
+    score) continues where the earlier one ended, so that its bars stand behind the others. ``loading_ms`` is what the
+    run waited for models, which counts against no budget.
     """
 
     emit: Callable[[Event], None]
     query_ms: float
     base_ms: float = 0.0
+    loading_ms: float = 0.0
     reports: list[StageReport] = field(default_factory=list)
     _origin: float = field(default_factory=time.perf_counter)
 
@@ -49,7 +65,32 @@ class StageRecorder:
 
     def budget_ms(self, stage_ms: float) -> float:
         """What a stage may take: its own budget, or what is left of the query's."""
-        return max(0.0, min(stage_ms, self.query_ms - (self.now_ms() - self.base_ms)))
+        return max(0.0, min(stage_ms, self.query_ms + self.loading_ms - (self.now_ms() - self.base_ms)))
+
+    @asynccontextmanager
+    async def within(self, name: str, budget_ms: float) -> AsyncIterator[None]:
+        """Raises ``TimeoutError`` once stage ``name`` has worked for its budget; waiting for a model is told as events
+        and not counted."""
+        loop = asyncio.get_running_loop()
+        begin: float | None = None
+        end = loop.time() + budget_ms / 1e3
+
+        def hear(loading: Loading | None) -> None:
+            nonlocal begin, end
+            if loading is not None and begin is None:
+                begin = loop.time()
+                limit.reschedule(None)
+            elif loading is None and begin is not None:
+                waited, begin = loop.time() - begin, None
+                end += waited
+                self.loading_ms += waited * 1e3
+                if not limit.expired():
+                    limit.reschedule(end)
+            self.emit(ModelLoading(name, loading))
+
+        with told(hear):
+            async with asyncio.timeout_at(end) as limit:
+                yield
 
     def started(self, name: str) -> float:
         start = self.now_ms()
@@ -94,7 +135,7 @@ class StageRecorder:
         outcome, value = Outcome(), None
         parts: tuple[StagePart, ...] = ()
         try:
-            async with asyncio.timeout(budget / 1e3):
+            async with self.within(name, budget):
                 value = await work()
             if returned is not None:
                 outcome = Outcome(done=returned(value), total=returned(value))
@@ -107,9 +148,7 @@ class StageRecorder:
             outcome = Outcome(Status.CANCELLED, reason="cancelled", text="cancelled")
             raise
         except Exception as error:
-            outcome = failure(error, budget)
-            level = logging.ERROR if outcome.reason == "fault" else logging.WARNING
-            log.log(level, "stage %s failed: %s", name, outcome.text, exc_info=outcome.reason == "fault")
+            outcome = failure(name, error, budget)
         finally:
             self.finished(name, start, ran_on, outcome, None if returned is None else outcome.done, parts)
         return value

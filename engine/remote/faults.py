@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -15,14 +14,11 @@ import aiohttp
 
 from engine.errors import RemoteError
 from engine.remote import retry
+from engine.remote.texts import excerpt
 from engine.remote.wire import Service, Timeouts, WireRequest
 from engine.secrets import mask, register_secret, shown_url
 
-EXCERPT = 200
-"""Characters of a body that no dialect understands."""
-
 _KEY_HEADERS = ("authorization", "api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key")
-_TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 _KIND_HINTS = {
     "dns": "check the host name in base_url, and that this machine is online",
@@ -89,13 +85,6 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, service: Servi
     text = service.error_text(status, body) or excerpt(body)
     kind = "overloaded" if retry.passing_status(status) else "refused"
     return Fault(kind, f"{said}: {text}" if text else said, status, retry.asked_wait_s(headers, now))
-
-
-def excerpt(body: bytes) -> str:
-    """The beginning of a body as one line of text, without markup."""
-    text = _TAGS.sub(" ", body[: 20 * EXCERPT].decode("utf-8", "replace"))
-    line = " ".join(text.split())
-    return line if len(line) <= EXCERPT else line[:EXCERPT] + "…"
 
 
 def _phrase(status: int) -> str:

@@ -373,7 +373,7 @@ async def test_a_slow_leg_runs_out_of_its_budget(store: WatchedStore) -> None:
 async def test_an_unexpected_exception_is_an_outcome_too(store: WatchedStore) -> None:
     store.faults["lexical"] = ZeroDivisionError("a bug")
     trace = await pipeline_on(store).search(QUERY, DEFAULT)
-    assert trace.failed_legs["lexical"].text == "ZeroDivisionError: a bug"
+    assert trace.failed_legs["lexical"].text == "a bug in Rankscope: ZeroDivisionError: a bug"
 
 
 async def test_all_legs_failing_is_a_trace_without_results(store: WatchedStore) -> None:

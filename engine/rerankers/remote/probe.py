@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
 
+from engine.errors import RemoteError
 from engine.records import Document
+from engine.remote.texts import excerpt
 from engine.remote.wire import Service, WireRequest
 from engine.rerankers import registry
 from engine.rerankers.base import RerankDocument
@@ -17,6 +18,7 @@ from engine.rerankers.registry import RerankContext
 from engine.rerankers.remote.keys import key_of
 from engine.rerankers.remote.providers import Provider
 from engine.rerankers.remote.urls import endpoint
+from engine.secrets import shown_url
 from engine.settings.schema import RerankSettings
 
 QUERY = "How long does it take to boil an egg?"
@@ -77,7 +79,12 @@ async def tei_info(settings: RerankSettings, provider: Provider, context: Rerank
     headers = {provider.auth_header: f"{provider.auth_scheme} {key.reveal()}".strip()} if key else {}
     service = Service(provider.label, replace(provider.limits, retries=0), provider.timeouts)
     response = await context.remote.send(service, WireRequest("GET", url, headers))
-    body: Mapping[str, object] = msgspec.json.decode(response.body, type=dict[str, object])
+    try:
+        body = msgspec.json.decode(response.body, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        what, hint = excerpt(response.body) or "nothing", "is it text-embeddings-inference?"
+        told = f"{provider.label}: {shown_url(url)} answers {what}"
+        raise RemoteError(told, provider=provider.name, kind="body", status=response.status, hint=hint) from None
     model_type = body.get("model_type")
     return TeiInfo(
         str(body.get("model_id", "")),

@@ -18,6 +18,7 @@ import numpy as np
 
 from engine.errors import RemoteError
 from engine.records import FloatArray, ScoreKind
+from engine.remote.texts import excerpt, shortened
 from engine.remote.wire import WireResponse
 from engine.rerankers.remote.dialects import error_bodies, timings
 from engine.rerankers.remote.dialects import usage as usages
@@ -30,7 +31,6 @@ PLACES = ("results", "data", "rankings", "rerank", "output.results", "records")
 SCORE_NAMES = ("relevance_score", "score", "logit", "relevanceScore")
 
 AT_FAULT = "the service's answer is at fault: another model or release may do better"
-_EXCERPT = 200
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _RANGES = {ScoreKind.PROBABILITY: (0.0, 1.0), ScoreKind.COSINE: (-1.0, 1.0)}
@@ -52,15 +52,10 @@ def decoded(response: WireResponse, call: RerankCall) -> Any:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise refused(
             call,
-            f"{response.status}, but the answer is no JSON ({reason}): {excerpt(response.body)}",
+            f"{response.status}, but the answer is no JSON ({reason}): {excerpt(response.body) or '(empty)'}",
             "is base_url the address of its API, and not of a web page?",
             response.status,
         ) from None
-
-
-def excerpt(body: bytes) -> str:
-    """The beginning of a body as one line."""
-    return error_bodies.shortened(body[: 20 * _EXCERPT].decode("utf-8", "replace"), _EXCERPT) or "(empty)"
 
 
 def without_scores(call: RerankCall, body: Any, response: WireResponse) -> RemoteError:
@@ -185,4 +180,4 @@ def _doubts(scores: FloatArray, kind: ScoreKind, call: RerankCall) -> tuple[str,
 
 
 def _shown(value: Any) -> str:
-    return error_bodies.shortened(repr(value)[:400], 60)
+    return shortened(repr(value)[:400], 60)

@@ -17,10 +17,8 @@ from typing import Any
 
 import msgspec
 
+from engine.remote.texts import shortened
 from engine.rerankers.remote.dialects.json_paths import dig
-
-LONGEST = 300
-"""Characters kept of a message."""
 
 _MESSAGES = ("error.message", "error.reason", "error", "message", "Message", "detail", "reason", "msg", "errors")
 _CODES = ("error.code", "error.type", "code", "error_type", "__type", "type")
@@ -43,12 +41,6 @@ def said(value: Any, status: int = 0) -> str:
     message = _text(value) if isinstance(value, str) else next(filter(None, found), "")
     code = next(filter(None, (_code(dig(value, name), status) for name in _CODES)), "")
     return shortened(f"{code}: {message}" if code and message and code not in message else message or code)
-
-
-def shortened(text: str, longest: int = LONGEST) -> str:
-    """The text as one line of at most so many characters; no control character survives."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 20 * longest]).split())
-    return line if len(line) <= longest else line[:longest] + "…"
 
 
 def _text(value: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from engine.records import ScoreKind
+from engine.remote.texts import shortened
 from engine.remote.wire import WireResponse
 from engine.rerankers.remote.dialects import answers
 from engine.rerankers.remote.dialects.base import Dialect, extended
@@ -57,7 +58,7 @@ class Judge(Dialect):
         content = dig(choice, "message.content")
         if not isinstance(content, str) or not content.strip():
             if refusal := dig(choice, "message.refusal"):
-                raise answers.refused(call, f"the model refused: {answers.excerpt(str(refusal).encode())}")
+                raise answers.refused(call, f"the model refused: {shortened(str(refusal))}")
             raise answers.without_scores(call, body, response)
         if dig(choice, "finish_reason") == "length":
             raise answers.refused(call, "the model's answer was cut off", "a smaller rerank.top_n, or a longer limit")

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.remote.texts import LONGEST
 from engine.rerankers.remote.dialects import DIALECTS
-from engine.rerankers.remote.dialects.error_bodies import LONGEST, error_text
+from engine.rerankers.remote.dialects.error_bodies import error_text
 
 FORMS: list[tuple[int, Any, str]] = [
     # Cohere

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from engine.records import RanOn, Status
 from engine.remote.offline import place_of
 from engine.report import to_json
 from engine.rerankers.remote.providers import Provider, table
-from engine.secrets import mask
 from engine.settings.schema import ProviderSettings, RemoteSettings, RerankSettings, Settings
 from engine.trace import Trace
 from tests.corpus import build
@@ -235,10 +233,9 @@ async def test_a_failure_that_passes_is_retried(ask: Callable[..., Any]) -> None
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
 async def test_no_key_in_outcome_log_or_report(
-    status: int, ask: Callable[..., Any], caplog: pytest.LogCaptureFixture
+    status: int, ask: Callable[..., Any], logged: Callable[[], str]
 ) -> None:
     """Even where the service repeats the key in its error."""
-    caplog.set_level(logging.DEBUG)
     own = {"cohere": ProviderSettings(retries=0, headers={"X-Team": "env:TEAM_TOKEN"})}
     body = json.dumps({"message": f"the key {KEY} of team-token-1234 was refused"}).encode()
     with pytest.MonkeyPatch.context() as patch:
@@ -251,7 +248,7 @@ async def test_no_key_in_outcome_log_or_report(
     assert str(status) in outcome.text
     assert order(trace) == fused(trace)
     for secret in (KEY, "team-token-1234"):
-        assert_no_key(secret, to_json(trace), outcome.text, mask(caplog.text))
+        assert_no_key(secret, to_json(trace), outcome.text, logged())
 
 
 async def test_a_missing_key_is_one_sentence_with_the_variable(

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from engine.errors import SettingsError
 from engine.executor import make_executor
+from engine.local.host import LocalHost
 from engine.pipeline import Pipeline
 from engine.remote.ledger import Ledger
 from engine.remote.offline import OfflineRule
@@ -49,7 +50,8 @@ def open_pipeline(
     cache = ScoreCache(cache_dir / "rerank-scores.sqlite3") if cache_dir else None
     rule = OfflineRule.of(settings.remote)
     remote = ClientPool(executor, rule, Ledger(ledger, executor))
-    return Pipeline(Resources(store, executor, cache, rerankers, remote, base_dir, settings.providers))
+    local = LocalHost(settings.local, offline=settings.remote.offline, base_dir=base_dir)
+    return Pipeline(Resources(store, executor, cache, rerankers, remote, base_dir, settings.providers, local))
 
 
 class SyncPipeline:

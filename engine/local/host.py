@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -42,6 +43,7 @@ from engine.local.messages import (
     Texts,
     Vectors,
 )
+from engine.local.models.cache import cache_folder
 from engine.local.process import WorkerProcess, worker_command
 from engine.local.speed import Speed
 from engine.local.state import HostState, memory_of
@@ -89,14 +91,15 @@ class LocalHost:
         settings: LocalSettings = LocalSettings(),  # noqa: B008 (frozen)
         *,
         offline: bool = False,
-        cache_dir: str = "",
+        base_dir: Path | None = None,
         command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """``offline`` fetches nothing from the hub; ``cache_dir`` holds its models ('': the hub's own place);
-        ``command`` starts another worker than ours."""
+        """``offline`` fetches nothing from the hub; ``base_dir`` is what the settings' folder of models is relative
+        to; ``command`` starts another worker than ours."""
         self._keep_alive_s = settings.keep_alive_s
-        self._configure = Configure(settings.threads, offline, cache_dir)
+        cache = cache_folder(settings.cache_dir, base_dir=base_dir)
+        self._configure = Configure(settings.threads, offline, str(cache))
         self._command = command
         self._environment = dict(environment or {})
         self._process: WorkerProcess | None = None
@@ -169,6 +172,10 @@ class LocalHost:
         """The model as it was when it was last loaded in this session, None before."""
         return self._known.get(spec)
 
+    def has(self, spec: ModelSpec) -> bool:
+        """Whether the model is loaded now."""
+        return self._process is not None and any(spec == loaded for loaded, _ in self._report.models)
+
     # --- the worker's life --------------------------------------------------------------------------------------------
 
     @property
@@ -222,7 +229,7 @@ class LocalHost:
         self._requests[request.id] = request
         self._lease(+1)
         try:
-            if all(spec != loaded for loaded, _ in self._report.models) or self._process is None:
+            if not self.has(spec):
                 request.tell(Loading(spec.model, "load" if self._process else "start"))
             await self._running(spec)
             yield request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -58,3 +58,12 @@ class Reranker(Protocol):
         ...
 
     def rerank(self, query: str, documents: list[RerankDocument]) -> AsyncIterator[RerankBatch]: ...
+
+
+@runtime_checkable
+class Opens(Protocol):
+    """A reranker that knows what it is, and so what its scores are cached under, only once it is open."""
+
+    async def open(self) -> None:
+        """See that ``info`` is whole. Raises ``RerankerError``."""
+        ...

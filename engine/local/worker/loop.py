@@ -134,6 +134,8 @@ class Worker:
                     self._fail(job, failed)
                 elif isinstance(job, OpenJob):
                     self._opened(job)
+                else:
+                    job.came = time.perf_counter()  # it waited for the model, not for its turn
             self._changed.notify_all()
         if failed is not None and failed.kind == "cuda":
             self._die()

@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from engine.errors import ModelError
+from engine.errors import MissingExtraError, ModelError, RankscopeError
 from engine.local.base import ModelInfo, ModelSpec, Role, Scorer, Stopped, TextEncoder
 from engine.local.messages import Failed
 from engine.logs import logger
@@ -133,6 +133,10 @@ def failure(error: BaseException, *, loading: bool = False) -> Failed:
     text = str(error).strip().partition("\n")[0]
     if isinstance(error, ModelError):
         return Failed(0, error.kind, error.message, error.hint, loading)
+    if isinstance(error, RankscopeError):
+        return Failed(
+            0, "extra" if isinstance(error, MissingExtraError) else "files", error.message, error.hint, loading
+        )
     if isinstance(error, ImportError):
         missing = error.name or text
         return Failed(0, "extra", f"local models need {missing}", "pip install 'rankscope[local]'", loading)

@@ -1,0 +1,129 @@
+"""Provider ``local``: a cross-encoder on this machine, in the worker process."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import msgspec
+import numpy as np
+
+from engine.local.base import ModelInfo, ModelSpec
+from engine.local.host import LocalHost
+from engine.local.messages import Scores
+from engine.local.models.pick import matching_reranker
+from engine.local.models.resolve import locate
+from engine.records import RanOn, RerankerInfo, ScoreKind, StagePart
+from engine.rerankers.base import RerankBatch, RerankDocument
+from engine.rerankers.registry import RerankContext
+from engine.settings.schema import RerankSettings
+
+WINDOW = 16
+"""Documents that are scored before the next ones are looked at, unless ``rerank.batch`` is larger."""
+
+
+def spec_of(settings: RerankSettings, context: RerankContext) -> ModelSpec:
+    """The model that the settings name; left empty, the one that goes with the embedder. Raises ``ModelError``."""
+    model = settings.model or matching_reranker(context.embedder)
+    return ModelSpec(
+        role="reranker",
+        model=locate(model, "reranker", context.base_dir).name,
+        revision=settings.revision,
+        dtype=settings.dtype,
+        device=settings.device,
+        backend=settings.backend,
+    )
+
+
+class LocalReranker:
+    """Raises ``ModelError`` where the model cannot be had, ``RerankerError`` where the worker fails."""
+
+    cacheable = True
+
+    def __init__(self, settings: RerankSettings, context: RerankContext, host: LocalHost) -> None:
+        self._settings, self._host = settings, host
+        self._spec = spec_of(settings, context)
+        self._budget_s = context.deadline - asyncio.get_running_loop().time()
+        self._warning = ""
+        self.window = max(WINDOW, settings.batch)
+
+    async def open(self) -> None:
+        """Load the model, unless it was loaded before in this session: what it is is then known."""
+        if self._host.known(self._spec) is None:
+            await self._host.open_model(self._spec)
+
+    @property
+    def info(self) -> RerankerInfo:
+        """The model as it was resolved; by name alone before it was ever open."""
+        info, settings = self._host.known(self._spec), self._settings
+        if info is None:
+            return RerankerInfo("local", self._spec.model, kind=ScoreKind.LOGIT, ran_on=RanOn.WORKER)
+        return RerankerInfo(
+            "local",
+            info.model,
+            info.revision,
+            info.device,
+            info.dtype,
+            info.backend,
+            settings.instruction or info.instruction,
+            settings.token_budget or info.budget,
+            ScoreKind(info.kind),
+            ran_on=RanOn.WORKER,
+            scope=scope(info, settings.instruction),
+            warnings=tuple(filter(None, (*info.notes, self._warning))),
+        )
+
+    async def rerank(self, query: str, documents: list[RerankDocument]) -> AsyncIterator[RerankBatch]:
+        """The scores, batch by batch."""
+        self._warning = self._host.speed.warning(self._spec, len(documents), self._budget_s)
+        settings = self._settings
+        loads, asked = not self._host.has(self._spec), time.perf_counter()
+        answers = self._host.score(
+            self._spec,
+            query,
+            [document.text for document in documents],
+            instruction=settings.instruction,
+            max_tokens=settings.max_tokens,
+            window=self.window,
+            batch=settings.batch,
+            budget=settings.token_budget,
+        )
+        seconds, done = 0.0, 0
+        try:
+            async with aclosing(answers):
+                async for scores in answers:
+                    seconds = (scores.queue_ms + scores.tokenise_ms + scores.forward_ms) / 1e3
+                    done += len(scores.scores)
+                    yield _batch(scores, parts(scores, asked, loads))
+        finally:
+            self._host.speed.measured(self._spec, done, seconds)
+
+
+def _batch(scores: Scores, split: tuple[StagePart, ...]) -> RerankBatch:
+    tokens, totals = np.array(scores.tokens, dtype=np.int64), np.array(scores.totals, dtype=np.int64)
+    raw = np.array(scores.scores, dtype=np.float64)
+    raw[~np.isfinite(raw)] = math.nan  # a number format that overflowed: no answer rather than a wrong one
+    return RerankBatch(scores.start, raw, tokens, tokens < totals, parts=split)
+
+
+def parts(scores: Scores, asked: float, loads: bool) -> tuple[StagePart, ...]:
+    """Where the time since ``asked`` went, laid end to end: queue, tokenise, forward, each the sum of its spells; what
+    is left is the model's loading, or, where it was there, the way through the pipe, which counts as queue."""
+    now = time.perf_counter() * 1e3
+    forward, tokenise = now - scores.forward_ms, now - scores.forward_ms - scores.tokenise_ms
+    queue = tokenise - scores.queue_ms if loads else asked * 1e3
+    load = (StagePart("load", asked * 1e3, queue),) if loads else ()
+    return (
+        *load,
+        StagePart("queue", queue, tokenise),
+        StagePart("tokenise", tokenise, forward),
+        StagePart("forward", forward, now),
+    )
+
+
+def scope(info: ModelInfo, instruction: str) -> str:
+    """What a score depends on beside model, revision and number format: how and where it is computed, and the task."""
+    return msgspec.json.encode([info.backend, info.device.partition(":")[0], instruction or info.instruction]).decode()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def plan(lengths: Sequence[int], budget: int, batch: int = 0, window: int = 0) -> list[list[int]]:
+def plan(lengths: Sequence[int], budget: int, batch: int = 0, window: int = 0, padded: bool = False) -> list[list[int]]:
     """Batches of indices into ``lengths``, in the order in which they should run.
 
     The given order (first stage's rank) is cut into consecutive windows of ``window`` (0: one window over all), and the
     windows run one after the other, so that whatever stops early, those scored are a prefix. Inside a window the order
     is by true length, longest first, so that neighbours are alike (a backend that pads then pads little, and what does
-    not fit in memory shows at once). A batch holds at most ``budget`` tokens, counted as its backend pays for them, and
-    at most ``batch`` pairs (0: no such limit); a pair longer than the budget goes alone.
+    not fit in memory shows at once). A batch holds at most ``budget`` tokens (``padded``: each pair as long as the
+    longest of them) and at most ``batch`` pairs (0: no such limit); a pair longer than the budget goes alone.
     """
     if budget < 1:
         raise ValueError(f"a token budget of {budget} holds nothing")
@@ -23,11 +23,12 @@ def plan(lengths: Sequence[int], budget: int, batch: int = 0, window: int = 0) -
         current: list[int] = []
         tokens = 0
         for index in sorted(members, key=lambda at: -lengths[at]):
-            if current and (tokens + lengths[index] > budget or len(current) == batch):
+            cost = lengths[current[0]] if current and padded else lengths[index]
+            if current and (tokens + cost > budget or len(current) == batch):
                 batches.append(current)
-                current, tokens = [], 0
+                current, tokens, cost = [], 0, lengths[index]
             current.append(index)
-            tokens += lengths[index]
+            tokens += cost
         if current:
             batches.append(current)
     return batches

@@ -1,0 +1,100 @@
+"""Attention over sequences laid end to end, each to its own keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention as sdpa
+
+
+@dataclass(slots=True)
+class Spans:
+    """Where the sequences of a batch lie: sequence i has queries ``[q[i], q[i + 1])`` and keys ``[k[i], k[i + 1])``.
+
+    ``causal`` aligns the last query with the last key, as a continued sequence needs. ``half_window``: a key is seen
+    up to that far on either side; None: all.
+    """
+
+    q: Sequence[int]
+    k: Sequence[int]
+    causal: bool = False
+    half_window: int | None = None
+    _cuda: tuple[torch.Tensor, torch.Tensor] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, queries: Sequence[int], keys: Sequence[int], causal: bool = False) -> Spans:
+        return cls(_ends(queries), _ends(keys), causal)
+
+    def on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        if self._cuda is None:
+            ends = (torch.tensor(each, dtype=torch.int32, device=device) for each in (self.q, self.k))
+            first, second = ends
+            self._cuda = first, second
+        return self._cuda
+
+
+def _ends(lengths: Sequence[int]) -> list[int]:
+    ends = [0]
+    for length in lengths:
+        ends.append(ends[-1] + length)
+    return ends
+
+
+def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: Spans) -> torch.Tensor:
+    """query[nq, heads, d], key and value[nk, kv heads, d] → [nq, heads · d]. kv heads divide heads."""
+    if query.device.type == "cuda" and query.dtype in (torch.bfloat16, torch.float16):
+        return _flash(query, key, value, spans)
+    out = torch.empty_like(query, memory_format=torch.contiguous_format)
+    groups = query.shape[1] // key.shape[1]
+    for at in range(len(spans.q) - 1):
+        rows, seen = slice(spans.q[at], spans.q[at + 1]), slice(spans.k[at], spans.k[at + 1])
+        # kv heads as the batch, the heads that share one as its heads: no copy of keys and values
+        q = query[rows].reshape(-1, key.shape[1], groups, query.shape[2]).permute(1, 2, 0, 3)
+        k, v = (each[seen].transpose(0, 1)[:, None].expand(-1, groups, -1, -1) for each in (key, value))
+        mask, plain = _mask(q.shape[2], k.shape[2], spans, query)
+        one = sdpa(q, k, v, attn_mask=mask, is_causal=plain)
+        out[rows] = one.permute(2, 0, 1, 3).flatten(1, 2)
+    return out.flatten(1)
+
+
+def _mask(queries: int, keys: int, spans: Spans, like: torch.Tensor) -> tuple[torch.Tensor | None, bool]:
+    """The additive mask, or None, and whether it is the plain causal one."""
+    if spans.causal:
+        if queries == 1:
+            return None, False
+        if queries == keys:
+            return None, True
+        seen = torch.ones(queries, keys, dtype=torch.bool, device=like.device).tril(keys - queries)
+    elif spans.half_window is not None and keys > spans.half_window + 1:
+        place = torch.arange(keys, device=like.device)
+        # a single query is the first token's
+        seen = (place[None] - place[:queries, None]).abs() <= spans.half_window
+    else:
+        return None, False
+    return torch.zeros(queries, keys, dtype=like.dtype, device=like.device).masked_fill_(~seen, float("-inf")), False
+
+
+def _flash(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: Spans) -> torch.Tensor:
+    """One launch for all sequences, by the kernel inside torch. Causal and windowed spans align at the last token."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    cu_q, cu_k = spans.on(query.device)
+    longest = [max(end - start for start, end in pairwise(ends)) for ends in (spans.q, spans.k)]
+    half = spans.half_window
+    window = (-1, 0) if spans.causal else (-1, -1) if half is None else (half, half)
+    out = varlen_attn(
+        query.contiguous(),
+        key.contiguous(),
+        value.contiguous(),
+        cu_q,
+        cu_k,
+        longest[0],
+        longest[1],
+        window_size=window,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    assert isinstance(out, torch.Tensor)
+    return out.flatten(1)

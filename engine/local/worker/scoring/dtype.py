@@ -1,0 +1,104 @@
+"""Devices and number formats: what ``auto`` means, and what fits."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+from typing import Any
+
+import torch
+
+from engine.errors import RerankerError
+from engine.local.worker.processor import spare_broken_tiles
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+WORTH = 1.2
+"""How many times faster than fp32 a half format must be on a CPU before ``auto`` takes it."""
+
+
+def device_of(asked: str) -> torch.device:
+    """``auto``: the CUDA device with the most free memory, else mps, else cpu. Raises ``RerankerError`` for one that is
+    not there."""
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    mps = torch.backends.mps.is_available()
+    if asked == "auto":
+        if cuda:
+            return torch.device("cuda", max(range(cuda), key=lambda at: torch.cuda.mem_get_info(at)[0]))
+        return torch.device("mps" if mps else "cpu")
+    try:
+        device = torch.device(asked)
+    except RuntimeError as error:
+        raise RerankerError(f"{asked!r} is no device", hint="auto, cpu, cuda, cuda:1 or mps", stage="rerank") from error
+    there = {"cpu": True, "cuda": (device.index or 0) < cuda, "mps": mps}
+    if not there.get(device.type, False):
+        raise RerankerError(f"there is no device {asked} here", hint='rerank.device = "auto" takes what is there')
+    return device
+
+
+def dtype_of(asked: str, device: torch.device, stored: torch.dtype) -> torch.dtype:
+    """The format of the activations, and of the weights unless they are int8.
+
+    ``auto`` keeps scores exact where that costs little, and halves where halving pays: on CUDA bf16 (fp16 before
+    Ampere), elsewhere the half format that the checkpoint is stored in, if the device computes it faster than fp32 by
+    a measured factor (a processor may have the instructions and still be slower), else fp32. ``int8`` keeps int8
+    weights and computes in what ``auto`` would for a half checkpoint.
+    """
+    if asked not in (*DTYPES, "auto", "int8"):
+        raise RerankerError(
+            f"{asked!r} is no number format of ours",
+            hint="auto, fp32, bf16, fp16 or int8; int8 is of weights alone: with int8 activations a score would depend "
+            "on the other documents of its batch",
+            stage="rerank",
+        )
+    if device.type == "cpu":
+        spare_broken_tiles()
+    if asked in DTYPES:
+        if device.type == "cuda" and asked == "bf16" and torch.cuda.get_device_capability(device)[0] < 8:
+            raise RerankerError(f"{device} does not compute bf16", hint='rerank.dtype = "fp16" or "auto"')
+        return DTYPES[asked]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+    half = torch.bfloat16 if asked == "int8" else stored
+    if half not in (torch.bfloat16, torch.float16):
+        return torch.float32
+    if device.type == "mps":
+        return half
+    return half if speedup(half) >= WORTH else torch.float32
+
+
+@cache
+def speedup(half: torch.dtype) -> float:
+    """How many times faster than fp32 this CPU multiplies in ``half``, measured on one layer's worth."""
+    times = {}
+    for dtype in (torch.float32, half):
+        left, right = torch.ones(512, 1024, dtype=dtype), torch.ones(1024, 1024, dtype=dtype)
+        runs = []
+        for _ in range(6):
+            begun = time.perf_counter()
+            torch.nn.functional.linear(left, right)
+            runs.append(time.perf_counter() - begun)
+        times[dtype] = min(runs)
+    return times[torch.float32] / times[half]
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that can still be taken on a device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            available = next(line for line in file if line.startswith("MemAvailable:"))
+        return int(available.split()[1]) * 1024
+    except (OSError, StopIteration):
+        return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) // 2
+
+
+def stored_dtype(config: Any) -> torch.dtype:
+    """What a checkpoint's config says that its weights are stored in; fp32 where it does not."""
+    dtype = getattr(config, "dtype", None)
+    if isinstance(dtype, str):
+        dtype = getattr(torch, dtype, None)
+    return dtype if isinstance(dtype, torch.dtype) else torch.float32

@@ -50,6 +50,7 @@ def run_app(
         history=places.history_file,
         data=data,
         judgments=places.judgments,
+        agreements=places.agreements_file,
         keymap=keymap,
         themes=(places.user_themes,),
         theme=theme,

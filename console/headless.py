@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from console.judging import grade_from
+from console.rerankers import picked
 from console.session import Session
 from engine.errors import UsageError
 from engine.evaluation.metrics import parse
@@ -45,6 +46,8 @@ class Headless:
             case "rerank", _:
                 _needs(words[0] in ("on", "off") if words else True, "the reranker is on or off")
                 session.turn("rerank.enabled", words[0] == "on" if words else not session.settings.rerank.enabled)
+            case "reranker", (name,):
+                session.change(picked(session, name), f"reranker {name}")
             case "preset", (name,):
                 session.preset(name)
             case "revert", _:

@@ -21,6 +21,7 @@ class Launch:
     history  file of earlier queries, None keeps none
     data     where queries and judgments are, a folder or ``python-docs``; '' takes those of the index
     judgments  the user's folder of judgments, None keeps none
+    agreements  file of what may be sent to services, None keeps none
     keymap   the user's keys by action
     themes   folders of theme files, a later one before an earlier one
     theme    name of the theme, '' for the default
@@ -36,6 +37,7 @@ class Launch:
     history: Path | None = None
     data: str = ""
     judgments: Path | None = None
+    agreements: Path | None = None
     keymap: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     themes: tuple[Path, ...] = ()
     theme: str = ""

@@ -22,7 +22,7 @@ class Locations:
     """The user's four folders; none of them need exist.
 
     config  settings.toml, keymap.toml, themes/
-    data    indexes/, judgments/, history, the account of calls to services
+    data    indexes/, judgments/, history, the account of calls to services, what may be sent to them
     cache   rerank scores and query embeddings; may be deleted at any time
     log     the log file
     """
@@ -64,6 +64,11 @@ class Locations:
     def calls_file(self) -> Path:
         """The account of calls to services."""
         return self.data / "calls.sqlite3"
+
+    @property
+    def agreements_file(self) -> Path:
+        """What may be sent to which service."""
+        return self.data / "agreements.json"
 
     @property
     def score_cache(self) -> Path:

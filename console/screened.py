@@ -40,7 +40,14 @@ class Screened:
         index = open_index()  # here, so that what is wrong with it ends the script and not up on the screen
         places = locations()
         app = ConsoleApp(
-            Launch(loaded, lambda: index, themes=(places.user_themes,), data=data, judgments=places.judgments)
+            Launch(
+                loaded,
+                lambda: index,
+                themes=(places.user_themes,),
+                data=data,
+                judgments=places.judgments,
+                agreements=places.agreements_file,
+            )
         )
         app.animation_level = "none"
         async with app.run_test(size=size) as pilot:

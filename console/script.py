@@ -47,7 +47,22 @@ OWN: Mapping[str, Verb] = {
 }
 VERBS: Mapping[str, Verb] = {**OWN, **{action.name: Verb.of(action) for action in ACTIONS}}
 HEADLESS = frozenset(
-    ("expect", "search", "again", "score", "set", "rerank", "preset", "revert", "undo", "redo", "save", "pin", "unpin")
+    (
+        "expect",
+        "search",
+        "again",
+        "score",
+        "set",
+        "rerank",
+        "reranker",
+        "preset",
+        "revert",
+        "undo",
+        "redo",
+        "save",
+        "pin",
+        "unpin",
+    )
 ) | {"judge", "metric"}
 """What needs no screen."""
 

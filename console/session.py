@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from console.agreements import Agreements
 from console.tries import Tries, Try
 from engine.errors import UsageError
 from engine.settings import knobs
@@ -55,6 +56,7 @@ class Session:
     pinned      id of the document that is followed, '' for none
     judgments   None where there are none and can be none, for the reason ``no_judgments``
     metric      what lists are measured by, as ``ndcg@10``
+    agreements  what may be sent to services off this machine, once ``heed`` was called
     """
 
     def __init__(self, pipeline: Pipeline, loaded: Loaded) -> None:
@@ -68,8 +70,14 @@ class Session:
         self.judgments: Judgments | None = None
         self.no_judgments = "there is no place for judgments"
         self.metric = METRICS[0]
+        self.agreements = Agreements()
         self._tries = Tries(self.settings)
         self._turning = ""
+
+    def heed(self, agreements: Agreements) -> None:
+        """Send nothing off this machine that these do not cover."""
+        self.agreements = agreements
+        self.pipeline.ask_before_leaving(agreements.may_leave)
 
     # ---- queries
 
@@ -309,6 +317,7 @@ class Session:
     def adopt(self, pipeline: Pipeline) -> Pipeline:
         """Go on with a newer generation of the index; the older pipeline, for the caller to close."""
         older, self.pipeline = self.pipeline, pipeline
+        self.heed(self.agreements)
         self.generation += 1
         self.search = self.trace = None
         return older

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from types import TracebackType
 
 from engine.analysis.query import Query, parse
+from engine.remote.offline import MayLeave
 from engine.resources import Resources
 from engine.search import Search
 from engine.settings.schema import Settings
@@ -29,6 +30,11 @@ class Pipeline:
     @property
     def store(self) -> Store:
         return self.resources.store
+
+    def ask_before_leaving(self, may_leave: MayLeave) -> None:
+        """Have this asked before documents or a query go to a service off this machine."""
+        if self.resources.remote is not None:
+            self.resources.remote.may_leave = may_leave
 
     def begin(self, text: str, *, syntax: bool = True) -> Search:
         """A search of this text, nothing asked yet. ``syntax`` reads phrases, exclusions and ``field:term``."""

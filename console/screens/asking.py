@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from textual.worker import WorkType
 
+from console.agreements import Agreements
 from console.session import Details, Session
 from engine.errors import RankscopeError
 
@@ -100,6 +101,7 @@ class Asking:
             self._not_opened(error)
             return
         self.session = Session(pipeline, launch.loaded)
+        self.session.heed(Agreements(launch.agreements))
         await self._open_judgments(self.session)
         self._screen.set_interval(LOOK_S, self._look)
         self._screen.paint()
@@ -187,6 +189,16 @@ class Asking:
         self._began = time.perf_counter() - max((stage.end_ms for stage in stages), default=0.0) / 1e3
         self._start(session.settle)
 
+    def rerank_now(self) -> None:
+        """Ask the reranker that was just picked; a reranking under way is called off."""
+        session = self.session
+        if session is None or session.search is None or session.search.trace is None:
+            return  # the query's own search will
+        stages = session.trace.stages if session.trace else ()
+        self._began = time.perf_counter() - max((stage.end_ms for stage in stages), default=0.0) / 1e3
+        if session.search.missing(session.settings):
+            self._start(session.settle)
+
     def stop(self) -> None:
         """Cancel what is under way; what is here stays."""
         self._again = False
@@ -216,6 +228,7 @@ class Asking:
                 self.progress = None
                 session.look_again()
                 self._screen.call_later(self._screen.paint)
+                self._screen.call_later(self.ask_to_send)
         if self._again and session.unsettled:
             self._again = False
             await self._follow(session.settle)
@@ -238,6 +251,22 @@ class Asking:
             case Finished():
                 self.progress = None
                 self._screen.answered()
+
+    def ask_to_send(self) -> None:
+        """Ask about what was held back from services, unless something else is being asked."""
+        session, screen = self.session, self._screen
+        if session is None or not session.agreements.pending or not screen.is_current:
+            return
+        from console.screens.departures import DepartureScreen
+
+        def answered(agreed: bool | None) -> None:
+            screen.attempt(lambda: session.agreements.answer(agreed=bool(agreed)))
+            if agreed:
+                self.settle()
+            else:
+                screen.tell("nothing was sent · n asks again", "warning")
+
+        screen.app.push_screen(DepartureScreen(session.agreements.pending), answered)
 
     # ---- texts
 

@@ -60,6 +60,7 @@ class Deeds(JudgingDeeds, LookingDeeds):
         self.screen.ask(text)
 
     def do_again(self) -> None:
+        self.session.agreements.ask_again()
         self.screen.ask(self.session.query)
 
     def do_cancel(self) -> None:
@@ -85,6 +86,7 @@ class Deeds(JudgingDeeds, LookingDeeds):
             screen.set_focus(screen.panes.lists.reranked)
 
     def do_score(self) -> None:
+        self.session.agreements.ask_again()
         self.screen.asking.settle()
 
     def do_reload(self) -> None:

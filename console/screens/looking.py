@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from console.query_set import QuerySet
     from console.screens.compare import Choice
     from console.screens.main import MainScreen
+    from console.screens.rerankers import Picked
     from console.screens.tuning import Tuned
     from console.screens.why import Change
     from console.session import Session
     from engine.settings.save import SaveResult
+    from engine.settings.schema import RerankSettings
 
 
 class LookingDeeds:
@@ -79,6 +82,53 @@ class LookingDeeds:
     def _choose_side(self, choice: Choice | None) -> None:
         if choice is not None:
             self.screen.attempt(lambda: self._apply(choice.values, choice.label))
+
+    # ---- rerankers
+
+    def do_rerankers(self) -> None:
+        """Show what can be used; how long each took last is looked up beside the loop."""
+        self.screen.run_worker(self._show_rerankers(), group="rerankers", exclusive=True, exit_on_error=False)
+
+    async def _show_rerankers(self) -> None:
+        from console.rerankers import reranker_rows
+        from console.screens.rerankers import RerankerScreen
+
+        session, resources = self.session, self.session.pipeline.resources
+        rows = reranker_rows(session.settings, session.loaded.settings, tuple(resources.factories))
+        latest = await asyncio.to_thread(resources.remote.ledger.latest) if resources.remote else {}
+        self.screen.app.push_screen(RerankerScreen(session, rows, latest), self._picked)
+
+    def do_reranker(self, name: str) -> None:
+        from console.rerankers import picked
+
+        self._use(picked(self.session, name), f"reranker {name}")
+
+    def do_panel(self, *names: str) -> None:
+        from engine.rerankers.panel import named
+
+        self._compare([named(name, self.session.settings.rerank) for name in names])
+
+    def _compare(self, rerankers: Sequence[RerankSettings]) -> None:
+        from console.screens.panel import PanelScreen
+
+        self.screen.app.push_screen(PanelScreen(self.session, rerankers), self._picked)
+
+    def _picked(self, picked: Picked | None) -> None:
+        if picked is None:
+            self.screen.paint()
+        elif picked.rerankers:
+            self.screen.attempt(lambda: self._compare(picked.rerankers))
+        else:
+            self.screen.attempt(lambda: self._use(picked.values, picked.label))
+
+    def _use(self, values: Mapping[str, object], label: str) -> None:
+        """Put a reranker in place as one try, and ask it for what it has not scored."""
+        self.session.change(values, label)
+        self.session.rest()
+        self.session.agreements.ask_again()
+        self.screen.turned(rests=False)
+        self.screen.asking.rerank_now()
+        self.screen.tell(f"{label} · u undoes", "success")
 
     # ---- tuning
 

@@ -269,12 +269,13 @@ class MainScreen(Screen[None]):
             return
         self.turned(message.path)
 
-    def turned(self, path: str = "") -> None:
-        """Paint changed settings, and have asked what they make necessary once they rest."""
+    def turned(self, path: str = "", *, rests: bool = True) -> None:
+        """Paint changed settings, and have asked what they make necessary once they rest; ``rests`` off leaves that to
+        the caller."""
         self._said = ("", "text")
         if self._rest_timer is not None:
             self._rest_timer.stop()
-        self._rest_timer = self.set_timer(REST_S, self._rested)
+        self._rest_timer = self.set_timer(REST_S, self._rested) if rests else None
         self.paint()
         if path == "rerank.enabled" and self.asking.busy and self.session and not self.session.settings.rerank.enabled:
             self.asking.stop()
@@ -290,7 +291,12 @@ class MainScreen(Screen[None]):
             self.strips.want()
         self.need_texts(afresh=True)
 
+    def on_screen_resume(self) -> None:
+        self.asking.ask_to_send()
+
     def on_cursor_moved(self, message: CursorMoved) -> None:
+        if self.panes.lists.ahead not in ("", message.id):
+            return  # more keys have moved on
         self._moved = True
         self.cursor_id = message.id
         self.panes.lists.point_at(message.id)
@@ -331,6 +337,8 @@ class MainScreen(Screen[None]):
         return self.judging and self.panes.shows_documents(self.focused)
 
     def action_do(self, name: str) -> None:
+        if self.furnished:
+            self.cursor_id = self.panes.lists.ahead or self.cursor_id
         self.perform(name)
 
     def perform(self, name: str, *args: str) -> None:

@@ -87,6 +87,11 @@ class Lists(SideBySide):
             content.point_at(document_id)
         self._refresh_flows()
 
+    @property
+    def ahead(self) -> str:
+        """Where keys have moved a cursor that is not painted there yet, '' where every list is painted."""
+        return next((content.ahead for content in self._shown() if content.ahead), "")
+
     def _refresh_flows(self) -> None:
         for flow in self.flows:
             if flow.display:

@@ -49,6 +49,8 @@ class ResultList(Direct, ScrollView, can_focus=True):
         super().__init__(id=f"list-{name}", name=name)
         self.view: ListView | None = None
         self.cursor_id = ""
+        self.ahead = ""
+        """Where keys have moved the cursor, until the screen has painted it there."""
         self.pinned_id = ""
         self._rows: dict[tuple[str, bool, int, int | None, str, int, bytes, int, bool], Strip] = {}
         self._width = 0
@@ -59,7 +61,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
     def show(self, view: ListView | None, cursor_id: str, pinned_id: str = "") -> None:
         """Put another view in place; one refresh, no layout."""
         self.view = view
-        self.cursor_id = cursor_id
+        self.cursor_id = self.ahead or cursor_id
         self.pinned_id = pinned_id
         self._score_width = view.score_width if view else 4
         self._measure()
@@ -67,7 +69,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
 
     def point_at(self, document_id: str) -> None:
         """Put the cursor on a document and bring its row into view, where the list has it."""
-        self.cursor_id = document_id
+        self.cursor_id, self.ahead = document_id, ""
         place = self.view.place_of(document_id) if self.view else -1
         if place >= 0:
             self._reveal(place)
@@ -111,7 +113,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
             return
         chosen = self.view.id_at(min(max(place, 0), len(self.view) - 1))
         if chosen != self.cursor_id:
-            self.cursor_id = chosen  # at once, so that every key of a burst is a step; the screen's answer paints it
+            self.cursor_id = self.ahead = chosen  # at once, so that every key of a burst is a step
             self._tell(CursorMoved(self.name or "", chosen))
 
     def on_click(self, event: events.Click) -> None:

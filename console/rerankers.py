@@ -1,0 +1,195 @@
+"""The rerankers that can be picked: what each is, whether it can be used now, and what picking it sets. Knows no
+user interface."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from engine.errors import SettingsError, UsageError
+from engine.local.models.catalogue import presets
+from engine.remote.offline import OfflineRule, Place
+from engine.rerankers.registry import RERANKERS
+from engine.rerankers.remote.keys import key_source
+from engine.rerankers.remote.providers import Provider, providers, table
+from engine.rerankers.remote.urls import endpoint
+from engine.settings.schema import RerankSettings, Settings
+
+if TYPE_CHECKING:
+    from console.session import Session
+
+LOCAL = "local"
+_ADDRESS, _MODEL = "rerank.base_url", "rerank.model"
+
+
+class Group(StrEnum):
+    """The headings of the list, in its order."""
+
+    HERE = "On this machine"
+    LOCAL = "Local models"
+    READY = "Services that are ready"
+    OWN = "Your own"
+    LACKING = "Services that lack something"
+
+
+@dataclass(frozen=True, slots=True)
+class RerankerRow:
+    """One line of the list.
+
+    name       what settings call the provider; ``model`` is the one that a pick sets, of ``models``
+    group      heading
+    label      as it calls itself
+    suits      in a clause
+    where      host, '' for this machine or unknown; ``place`` is how far away
+    price      in words, '' where unknown
+    account    how it answers: kind of score, list-wise, key
+    missing    why it cannot be asked now, '' where it can; ``asks`` is the setting that would mend it here
+    needs_model  whether a model has to be named
+    docs       its documentation
+    kept       address and key that the settings have for it
+    """
+
+    name: str
+    group: Group
+    label: str
+    models: tuple[str, ...] = ()
+    model: str = ""
+    suits: str = ""
+    where: str = ""
+    place: Place | None = Place.MACHINE
+    price: str = ""
+    account: str = ""
+    missing: str = ""
+    asks: str = ""
+    needs_model: bool = False
+    docs: str = ""
+    kept: tuple[str, str] = ("", "")
+
+    @property
+    def id(self) -> str:
+        return f"{LOCAL}/{self.model}" if self.group is Group.LOCAL else self.name
+
+    def values(self, model: str, address: str = "") -> dict[str, object]:
+        """What picking it sets, with another model or address than its own."""
+        return {
+            "rerank.enabled": True,
+            "rerank.provider": self.name,
+            _MODEL: model,
+            "rerank.revision": "",
+            _ADDRESS: address or self.kept[0],
+            "rerank.api_key": self.kept[1],
+        }
+
+
+def reranker_rows(
+    settings: Settings,
+    saved: Settings,
+    registered: Collection[str] = tuple(RERANKERS),
+    environ: Mapping[str, str] | None = None,
+) -> tuple[RerankerRow, ...]:
+    """Every reranker there is, in the order of the groups. ``registered`` are those that are no services. Nothing is
+    asked of any."""
+    rows = [
+        *(_registered_row(name) for name in registered if name != LOCAL),
+        *(local_rows() if LOCAL in registered else ()),
+        *_service_rows(settings, saved, os.environ if environ is None else environ),
+    ]
+    order = list(Group)
+    return tuple(sorted(rows, key=lambda row: order.index(row.group)))
+
+
+def matching(rows: Sequence[RerankerRow], text: str) -> list[RerankerRow]:
+    """The rows that have every word of the text in name, label, model or what they suit."""
+    words = text.lower().split()
+    found = []
+    for row in rows:
+        about = f"{row.name} {row.label} {' '.join(row.models)} {row.suits} {row.group}".lower()
+        if all(word in about for word in words):
+            found.append(row)
+    return found
+
+
+def picked(session: Session, name: str) -> dict[str, object]:
+    """What picking a reranker by name sets: ``PROVIDER`` or ``PROVIDER/MODEL``. Raises ``UsageError`` for one that is
+    not there."""
+    registered = session.pipeline.resources.factories
+    rows = {row.name: row for row in reranker_rows(session.settings, session.loaded.settings, registered)}
+    provider, _, model = name.partition("/")
+    if provider not in rows:
+        near = get_close_matches(provider, rows, 1)
+        hint = f"did you mean {near[0]!r}?" if near else "`rankscope providers` lists the services"
+        raise UsageError(f"there is no reranker {provider!r}", hint=hint)
+    row = rows[provider]
+    return row.values(model or row.model)
+
+
+def _registered_row(name: str) -> RerankerRow:
+    if name == "term":
+        suits = "no model: shared words and the vectors' similarity, as RAGFlow weighs them"
+        return RerankerRow(name, Group.HERE, "Words and vectors", suits=suits, price="free", account="scores are sums")
+    return RerankerRow(name, Group.HERE, name, suits="from another package", price="free")
+
+
+def local_rows() -> Iterator[RerankerRow]:
+    """A row for each local model with a short name."""
+    missing = "" if find_spec("torch") and find_spec("transformers") else 'needs: pip install "rankscope[local]"'
+    for name, preset in presets().items():
+        if preset.role == "reranker":
+            about = f"{preset.parameters:,} million parameters · {preset.languages} · {preset.licence}"
+            yield RerankerRow(
+                LOCAL, Group.LOCAL, preset.model, (name,), name, preset.suits, "", price="free", account=about,
+                missing=missing,
+            )  # fmt: skip
+
+
+def _service_rows(settings: Settings, saved: Settings, environ: Mapping[str, str]) -> Iterator[RerankerRow]:
+    rule = OfflineRule.of(settings.remote)
+    chosen = {each.provider: each for each in (saved.rerank, settings.rerank)}
+    for name, row in providers(settings.providers).items():
+        yield _service_row(row, chosen.get(name, RerankSettings(provider=name)), rule, environ)
+
+
+def _service_row(row: Provider, rerank: RerankSettings, rule: OfflineRule, environ: Mapping[str, str]) -> RerankerRow:
+    models = tuple(dict.fromkeys(filter(None, (rerank.model, *row.models))))
+    model = models[0] if models else ""
+    url, missing, asks = _address(row, rerank, model)
+    place = rule.place(url) if url else None
+    key = key_source(row, rerank.api_key, environ)
+    if rule.offline and place not in (None, Place.MACHINE):
+        missing, asks = "offline: nothing may leave this machine", ""
+    elif row.needs_key and not key:
+        name = " and ".join(row.keys[0].split(":")[:2]) if row.keys else "a key"
+        missing, asks = f"needs {name}", ""
+    own = row.name not in table()
+    group = Group.OWN if own else Group.LACKING if missing else Group.READY
+    listwise = "reads the list as one" if row.is_listwise(model) else ""
+    holder = f"key: {key}" if key else "" if row.needs_key else "no key needed"
+    about = (f"scores: {row.kind_of(model)}", listwise, holder)
+    return RerankerRow(
+        row.name, group, row.label, models, model, row.suits, urlsplit(url).hostname or "", place, price_text(row),
+        " · ".join(filter(None, about)), missing, asks, row.needs_model, row.docs, (rerank.base_url, rerank.api_key),
+    )  # fmt: skip
+
+
+def _address(row: Provider, rerank: RerankSettings, model: str) -> tuple[str, str, str]:
+    """Where it would be asked, or what is missing for that, and the setting that mends it."""
+    try:
+        url = endpoint(row, rerank.base_url, model)
+    except SettingsError as error:
+        if error.path == _ADDRESS and not rerank.base_url:
+            return "", "needs its address", _ADDRESS
+        return "", error.message, error.path if error.path in (_ADDRESS, _MODEL) else ""
+    return (url, "needs a model's name", _MODEL) if row.needs_model and not model else (url, "", "")
+
+
+def price_text(row: Provider) -> str:
+    """``0.05 $ per M tokens``; '' where nobody said, ``free`` for what a user runs."""
+    if row.price:
+        return f"{row.price:g} $ per M {row.price_unit}"
+    return "yours" if row.local else ""

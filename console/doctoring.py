@@ -22,6 +22,7 @@ from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext
 from engine.errors import RankscopeError
 from engine.rerankers import registry as rerankers
+from engine.rerankers.plugins import PluginHost
 from engine.rerankers.registry import RerankContext
 from engine.rerankers.remote.keys import key_of
 from engine.rerankers.remote.probe import Probe, probe, tei_info
@@ -133,8 +134,14 @@ def services(settings: Settings, names: Sequence[str]) -> list[RerankSettings]:
 async def reranker(rerank: RerankSettings, loaded: Loaded, base: EmbedContext, repeat: int) -> AsyncIterator[Finding]:
     """Key, then the probe, then what the server says of itself."""
     what, settings = f"reranker {rerank.provider}", loaded.settings
+    host = PluginHost()
     context = RerankContext(
-        base.executor, remote=base.remote, providers=settings.providers, base_dir=loaded.base_dir, environ=os.environ
+        base.executor,
+        remote=base.remote,
+        providers=settings.providers,
+        base_dir=loaded.base_dir,
+        environ=os.environ,
+        plugins=host,
     )
     try:
         row = provider(rerank.provider, settings.providers)
@@ -147,6 +154,8 @@ async def reranker(rerank: RerankSettings, loaded: Loaded, base: EmbedContext, r
             yield await server(what, rerank, row, context)
     except RankscopeError as error:
         yield _failed(what, error)
+    finally:
+        host.close()
 
 
 def judged(what: str, answer: Probe, repeat: int) -> Finding:

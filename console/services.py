@@ -17,6 +17,8 @@ from engine.embedders.remote import table as embedding
 from engine.errors import SettingsError, UsageError
 from engine.remote.ledger import Ledger, Usage
 from engine.remote.offline import OfflineRule, Place
+from engine.rerankers.plugins import Plugin, plugins
+from engine.rerankers.registry import RERANKERS
 from engine.rerankers.remote.keys import key_source
 from engine.rerankers.remote.providers import Provider, providers
 from engine.rerankers.remote.urls import endpoint
@@ -49,7 +51,8 @@ def provider_rows(settings: Settings) -> list[dict[str, Any]]:
     rerankers = providers(settings.providers)
     rows = [_row(row, settings, rule, "rerank", name in embedders) for name, row in rerankers.items()]
     rows += [_row(row, settings, rule, "", True) for name, row in embedders.items() if name not in rerankers]
-    return rows
+    taken = {*rerankers, *RERANKERS}
+    return rows + [_plugin(name, offered, settings) for name, offered in plugins().items() if name not in taken]
 
 
 def _row(provider: Provider, settings: Settings, rule: OfflineRule, purpose: str, embeds: bool) -> dict[str, Any]:
@@ -89,6 +92,15 @@ def _row(provider: Provider, settings: Settings, rule: OfflineRule, purpose: str
     }
 
 
+def _plugin(name: str, offered: Sequence[Plugin], settings: Settings) -> dict[str, Any]:
+    """A reranker of another package, which is not loaded for this."""
+    origins = [plugin.origin for plugin in offered]
+    row = _row(Provider(name=name, label=origins[0], dialect="plugin"), settings, OfflineRule(), "rerank", False)
+    missing = f"offered by {' and by '.join(origins)}" if len(origins) > 1 else ""
+    known = {"url": "", "where": "", "dialect": "plugin", "batch": 0, "missing": missing, "ready": not missing}
+    return {**row, **known, "suits": f"a plugin: {', '.join(origins)}"}
+
+
 def _does(row: dict[str, Any]) -> str:
     return " ".join(word for word, does in (("rerank", row["reranks"]), ("embed", row["embeds"])) if does)
 
@@ -101,6 +113,8 @@ def _key(row: dict[str, Any]) -> str:
 
 
 def _where(row: dict[str, Any]) -> str:
+    if row["dialect"] == "plugin":
+        return "plugin"
     return _SHORT_PLACES[Place(row["where"])] if row["where"] else "base_url?"
 
 

@@ -33,6 +33,10 @@ def command(names: tuple[str, ...], ready: bool, format_: str, wanted: Wanted) -
       [providers.mine]
       base_url = "https://rerank.example.org/v1"
       models = ["my-model"]
+
+    A package that is installed beside rankscope may offer a reranker of its own, by an entry point of the group
+    rankscope.rerankers: it stands here as a plugin, and is loaded when a search asks for it.
+    RANKSCOPE_PLUGINS=off leaves plugins out.
     """
     from console.services import list_providers
 

@@ -1,4 +1,4 @@
-"""Rerankers by provider: a new one is a file and a row here."""
+"""Rerankers by provider: a new one is a file and a row here; other packages' join by ``engine.rerankers.plugins``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from engine.settings.schema import ProviderSettings, RerankSettings
 
 if TYPE_CHECKING:
     from engine.local.host import LocalHost
+    from engine.rerankers.plugins import PluginHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class RerankContext:
     """What a reranker may need beside its settings: where to compute, the index's analysers, the query's synonyms, the
     services it may ask and the end of the stage's budget (loop time), the user's own providers, where keys in files and
     variables are (``environ`` None: the process's own), the host of local models and the embedder they are to match,
-    and the terms of an index whose documents hold their own."""
+    the terms of an index whose documents hold their own, and the host of plugins."""
 
     executor: Executor
     field_analyzers: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class RerankContext:
     local: LocalHost | None = None
     embedder: str = ""
     own_terms: OwnTerms | None = None
+    plugins: PluginHost | None = None
 
 
 Factory = Callable[[RerankSettings, RerankContext], Reranker]
@@ -62,7 +64,8 @@ RERANKERS: dict[str, Factory] = {
 
 
 def make(settings: RerankSettings, context: RerankContext, registry: Mapping[str, Factory] = RERANKERS) -> Reranker:
-    """The reranker that the settings name: of the registry, else a provider of the table or of the user's own."""
+    """The reranker that the settings name: of the registry, else a provider of the table or of the user's own, else
+    one of another package's."""
     factory = registry.get(settings.provider)
     if factory is not None:
         return factory(settings, context)
@@ -73,6 +76,11 @@ def make(settings: RerankSettings, context: RerankContext, registry: Mapping[str
         from engine.rerankers.remote.reranker import RemoteReranker
 
         return RemoteReranker(settings, row, context, context.remote)
+    plugin = None if context.plugins is None else context.plugins.find(settings.provider)
+    if plugin is not None and context.plugins is not None:
+        from engine.rerankers.plugins import PluginReranker
+
+        return PluginReranker(plugin, settings, context.plugins)
     known = [*registry, *providers(context.providers)]
     near = get_close_matches(settings.provider, known, 1)
     raise SettingsError(

@@ -13,7 +13,7 @@ from engine.records import Document
 from engine.remote.texts import excerpt
 from engine.remote.wire import Service, WireRequest
 from engine.rerankers import registry
-from engine.rerankers.base import RerankDocument
+from engine.rerankers.base import Opens, RerankDocument
 from engine.rerankers.registry import RerankContext
 from engine.rerankers.remote.keys import key_of
 from engine.rerankers.remote.providers import Provider
@@ -49,6 +49,8 @@ async def probe(settings: RerankSettings, context: RerankContext, repeat: int = 
     ms = []
     for _ in range(repeat):
         reranker = registry.make(settings, context)
+        if isinstance(reranker, Opens):
+            await reranker.open()
         documents = [RerankDocument(Document(str(i), {}), text) for i, text in enumerate((IRRELEVANT, RELEVANT))]
         scores = [math.nan] * len(documents)
         began = time.perf_counter()

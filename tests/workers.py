@@ -49,6 +49,7 @@ class LengthModel:
 
     def __init__(self, spec: ModelSpec, seconds: float = 0.0) -> None:
         self._seconds = seconds
+        self.ballast = np.zeros(0)
         self.info = ModelInfo(
             role=spec.role, model=spec.model, revision="r1", dtype="fp32", device="cpu", budget=100, dimension=2
         )
@@ -96,25 +97,23 @@ def misbehave(text: str) -> None:
         sum(range(3 * 10**8))
 
 
-class Loader:
-    """Models by name: ``length``, ``slow`` (50 ms a pass), ``loads-slowly``, ``none`` (cannot be had), ``extra``."""
-
-    def __init__(self, configure: Configure) -> None:
-        self._configure = configure
-
-    def __call__(self, spec: ModelSpec, progress: OnProgress) -> Model:
-        if spec.model == "none":
-            raise ModelError("there is no model none", kind="unknown", hint="take another")
-        if spec.model == "extra":
-            raise ImportError("No module named 'torch'", name="torch")
-        if spec.model == "loads-slowly":
-            for step in range(10):
-                progress("download", step, 10)
-                time.sleep(0.06)
-        if spec.model == "large":
-            self.ballast = np.ones(40_000_000)
-        return LengthModel(spec, 0.05 if spec.model == "slow" else 0.0)
+def load(configure: Configure, spec: ModelSpec, progress: OnProgress) -> Model:
+    """Models by the last part of their name: ``length``, ``slow`` (50 ms a pass), ``loads-slowly``, ``large``, ``none``
+    (cannot be had), ``extra`` (torch is missing), ``offline`` (only where downloads are allowed)."""
+    name = spec.model.rpartition("/")[2]
+    if name == "none" or (name == "offline" and configure.offline):
+        raise ModelError(f"there is no model {name}", kind="unknown", hint="take another")
+    if name == "extra":
+        raise ImportError("No module named 'torch'", name="torch")
+    if name == "loads-slowly":
+        for step in range(10):
+            progress("download", step, 10)
+            time.sleep(0.06)
+    model = LengthModel(spec, 0.05 if name == "slow" else 0.0)
+    if name == "large":
+        model.ballast = np.ones(40_000_000)
+    return model
 
 
 if __name__ == "__main__":
-    run(Loader)
+    run(load)

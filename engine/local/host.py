@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -52,6 +53,8 @@ from engine.settings.schema import LocalSettings
 
 log = logger(__name__)
 
+_ABANDONED_S = 5.0
+"""How long a model may go on loading that nobody waits for any more: a query that supersedes another comes sooner."""
 _SLICE = 1 << 18
 """Characters of text in one message: no frame of a screen waits for a longer one to be packed."""
 
@@ -97,9 +100,8 @@ class LocalHost:
     ) -> None:
         """``offline`` fetches nothing from the hub; ``base_dir`` is what the settings' folder of models is relative
         to; ``command`` starts another worker than ours."""
-        self._keep_alive_s = settings.keep_alive_s
-        cache = cache_folder(settings.cache_dir, base_dir=base_dir)
-        self._configure = Configure(settings.threads, offline, str(cache))
+        self._keep_alive_s, self._base_dir = settings.keep_alive_s, base_dir
+        self._configure = self._configuration(settings, offline)
         self._command = command
         self._environment = dict(environment or {})
         self._process: WorkerProcess | None = None
@@ -200,6 +202,26 @@ class LocalHost:
             ends_in_s=ends_in,
             ended=self._ended,
         )
+
+    def heed(self, settings: LocalSettings, offline: bool) -> None:
+        """From now on these settings count; threads with the next model that is loaded."""
+        configure = self._configuration(settings, offline)
+        if configure != self._configure:
+            self._configure = configure
+            if self._process is not None:
+                self._process.send_soon(configure)
+        if settings.keep_alive_s != self._keep_alive_s:
+            self._keep_alive_s = settings.keep_alive_s
+            self._lease(0)
+
+    @property
+    def models(self) -> Path:
+        """The folder that keeps models of the hub."""
+        return Path(self._configure.cache_dir)
+
+    def _configuration(self, settings: LocalSettings, offline: bool) -> Configure:
+        cache = cache_folder(settings.cache_dir, base_dir=self._base_dir)
+        return Configure(settings.threads, offline, str(cache))
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call ``changed`` whenever ``state`` has; returns what ends that."""
@@ -311,9 +333,12 @@ class LocalHost:
         """Count those who use the worker; the clock runs while there are none."""
         self._leases += change
         self._disarm()
-        if self._leases == 0 and self._process is not None and self._keep_alive_s >= 0:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._keep_alive_s, self._expire)
+        if self._leases == 0 and self._process is not None:
+            stays = self._keep_alive_s if self._keep_alive_s >= 0 else math.inf
+            if self._loading is not None:
+                stays = min(stays, _ABANDONED_S)
+            if stays < math.inf:
+                self._timer = asyncio.get_running_loop().call_later(stays, self._expire)
         self._changed()
 
     def _expire(self) -> None:

@@ -22,7 +22,10 @@ class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Configure(Message, frozen=True):
-    """The first message. ``threads`` 0: as torch decides; ``cache_dir`` '': the hub's own."""
+    """The first message, and again when it changes: how models are loaded from now on.
+
+    ``threads`` 0: as torch decides; ``offline``: nothing is downloaded; ``cache_dir`` holds the hub's models.
+    """
 
     threads: int = 0
     offline: bool = False

@@ -135,7 +135,7 @@ class WorkerProcess:
         said = next((line for line in reversed(self._lines) if line and not line.startswith((" ", "Extension"))), "")
         if code < 0:
             fatal = next((line for line in self._lines if line.startswith("Fatal Python error")), "")
-            return f"{_SIGNALS.get(-code, f'signal {-code}')}" + (f" ({fatal})" if fatal else "")
+            return _SIGNALS.get(-code, f"it was ended by signal {-code}") + (f" ({fatal})" if fatal else "")
         return f"it ended with status {code}" + (f": {said}" if said else "")
 
     @property
@@ -150,7 +150,7 @@ class WorkerProcess:
             log.info("worker %d: %s", self.pid, line)
 
 
-_SIGNALS = {
+_SIGNALS: dict[int, str] = {
     signal.SIGKILL: "it was killed (signal 9), by hand or for want of memory",
     signal.SIGSEGV: "it crashed (segmentation fault)",
     signal.SIGABRT: "it crashed (abort)",

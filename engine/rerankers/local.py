@@ -48,12 +48,15 @@ class LocalReranker:
         self._spec = spec_of(settings, context)
         self._budget_s = context.deadline - asyncio.get_running_loop().time()
         self._warning = ""
+        self._load: tuple[float, float] | None = None
         self.window = max(WINDOW, settings.batch)
 
     async def open(self) -> None:
         """Load the model, unless it was loaded before in this session: what it is is then known."""
         if self._host.known(self._spec) is None:
+            begin = time.perf_counter()
             await self._host.open_model(self._spec)
+            self._load = begin, time.perf_counter()
 
     @property
     def info(self) -> RerankerInfo:
@@ -80,7 +83,7 @@ class LocalReranker:
         """The scores, batch by batch."""
         self._warning = self._host.speed.warning(self._spec, len(documents), self._budget_s)
         settings = self._settings
-        loads, asked = not self._host.has(self._spec), time.perf_counter()
+        waits, asked = not self._host.has(self._spec), time.perf_counter()
         answers = self._host.score(
             self._spec,
             query,
@@ -97,7 +100,9 @@ class LocalReranker:
                 async for scores in answers:
                     seconds = (scores.queue_ms + scores.tokenise_ms + scores.forward_ms) / 1e3
                     done += len(scores.scores)
-                    yield _batch(scores, parts(scores, asked, loads))
+                    if waits and self._load is None:
+                        self._load = asked, time.perf_counter() - seconds
+                    yield _batch(scores, parts(scores, asked, self._load))
         finally:
             self._host.speed.measured(self._spec, done, seconds)
 
@@ -109,15 +114,16 @@ def _batch(scores: Scores, split: tuple[StagePart, ...]) -> RerankBatch:
     return RerankBatch(scores.start, raw, tokens, tokens < totals, parts=split)
 
 
-def parts(scores: Scores, asked: float, loads: bool) -> tuple[StagePart, ...]:
-    """Where the time since ``asked`` went, laid end to end: queue, tokenise, forward, each the sum of its spells; what
-    is left is the model's loading, or, where it was there, the way through the pipe, which counts as queue."""
+def parts(scores: Scores, asked: float, load: tuple[float, float] | None) -> tuple[StagePart, ...]:
+    """Where the time until now went, laid end to end: the model's ``load`` if it was waited for (its begin and end),
+    then, since ``asked`` or that end, queue (the way through the pipe is part of it), tokenise and forward, each the
+    sum of its spells."""
     now = time.perf_counter() * 1e3
     forward, tokenise = now - scores.forward_ms, now - scores.forward_ms - scores.tokenise_ms
-    queue = tokenise - scores.queue_ms if loads else asked * 1e3
-    load = (StagePart("load", asked * 1e3, queue),) if loads else ()
+    queue = min(max(asked, load[1] if load else 0.0) * 1e3, tokenise)
+    loading = (StagePart("load", load[0] * 1e3, load[1] * 1e3),) if load else ()
     return (
-        *load,
+        *loading,
         StagePart("queue", queue, tokenise),
         StagePart("tokenise", tokenise, forward),
         StagePart("forward", forward, now),

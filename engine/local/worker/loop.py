@@ -17,6 +17,7 @@ import msgspec
 from engine.local.base import ModelSpec, Pair, Scorer, Stopped, TextEncoder
 from engine.local.messages import (
     Cancel,
+    Configure,
     Done,
     Encode,
     Failed,
@@ -54,13 +55,13 @@ CUDA_LOST = 3
 class Worker:
     """Serves one channel until it closes."""
 
-    def __init__(self, channel: Channel, load: Loader) -> None:
+    def __init__(self, channel: Channel, load: Loader, configure: Configure) -> None:
         self._channel = channel
         self._turns = Turns()
         self._jobs: dict[int, OpenJob | EncodeJob | ScoreJob] = {}
         self._changed = threading.Condition(threading.RLock())
         self._told = self._reported = 0.0
-        self._slots = Slots(load, self._loading, self._loaded, self._in_use)
+        self._slots = Slots(load, configure, self._loading, self._loaded, self._in_use)
 
     def serve(self) -> None:
         """Read requests to the end of the pipe; the rest of the process is then to end at once."""
@@ -85,6 +86,8 @@ class Worker:
             self._begin(ScoreJob.of(request))
         elif isinstance(request, Encode):
             self._begin(EncodeJob.of(request))
+        else:
+            self._slots.configure = request
 
     def _begin(self, job: OpenJob | EncodeJob | ScoreJob) -> None:
         self._jobs[job.id] = job

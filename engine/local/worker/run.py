@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
 
 from engine.local.messages import Configure
 from engine.local.worker.channel import Channel, settle
@@ -13,7 +12,7 @@ from engine.local.worker.loop import Worker
 from engine.local.worker.slots import Loader
 
 
-def run(loader: Callable[[Configure], Loader]) -> None:
+def run(load: Loader) -> None:
     """Serve the process that started this one until it closes the pipe or is gone; does not return. The first
     argument is its process id, its first message a ``Configure``."""
     settle(int(sys.argv[1]))
@@ -22,5 +21,5 @@ def run(loader: Callable[[Configure], Loader]) -> None:
     logging.getLogger("engine").propagate = True
     configure = next(channel.requests(), None)
     if isinstance(configure, Configure):
-        Worker(channel, loader(configure)).serve()
+        Worker(channel, load, configure).serve()
     os._exit(0)  # threads may be computing, and have nothing to finish

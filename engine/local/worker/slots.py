@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 from engine.errors import MissingExtraError, ModelError, RankscopeError
 from engine.local.base import ModelInfo, ModelSpec, Role, Scorer, Stopped, TextEncoder
-from engine.local.messages import Failed
+from engine.local.messages import Configure, Failed
 from engine.logs import logger
 
 log = logger(__name__)
 
 Model = Scorer | TextEncoder
 OnProgress = Callable[[str, int, int], None]
-Loader = Callable[[ModelSpec, OnProgress], Model]
+Loader = Callable[[Configure, ModelSpec, OnProgress], Model]
 
 MOST: dict[Role, int] = {"reranker": 3, "embedder": 2}
 """Models of a role that are kept at a time: a cascade's, two dense legs'."""
@@ -28,16 +28,18 @@ class Slots:
     """Loaded models, least recently used first. One thread loads, one after the other, embedders first.
 
     ``progress(spec, step, done, total)`` hears how far a load is and may raise ``Stopped``; ``ended(spec, failed)``
-    that it is over; ``in_use`` names the models that have work and must stay.
+    that it is over; ``in_use`` names the models that have work and must stay. ``configure`` may be set anew.
     """
 
     def __init__(
         self,
         load: Loader,
+        configure: Configure,
         progress: Callable[[ModelSpec, str, int, int], None],
         ended: Callable[[ModelSpec, Failed | None], None],
         in_use: Callable[[], set[ModelSpec]],
     ) -> None:
+        self.configure = configure
         self._load, self._progress, self._ended, self._in_use = load, progress, ended, in_use
         self._models: OrderedDict[ModelSpec, Model] = OrderedDict()
         self._lock = threading.Lock()
@@ -85,11 +87,11 @@ class Slots:
             told("load", 0, 0)
             self._make_room(spec)
             try:
-                model = self._load(spec, told)
+                model = self._load(self.configure, spec, told)
             except ModelError as error:
                 if error.kind != "memory" or not self._let_go(self._idle()):
                     raise
-                model = self._load(spec, told)  # what was idle has made room
+                model = self._load(self.configure, spec, told)  # what was idle has made room
         except Stopped:
             return Failed(0, "cancelled", "nobody waits for the model any more", loading=True)
         except Exception as error:

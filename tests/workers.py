@@ -65,7 +65,8 @@ class LengthModel:
             time.sleep(0.001)
         for pair in pairs:
             misbehave(pair.text)
-        return [float(len(pair.text)) for pair in pairs]
+        overflows = self.info.model.endswith("overflows")
+        return [float("inf") if overflows else float(len(pair.text)) for pair in pairs]
 
     def encode(
         self, texts: Sequence[str], as_query: bool, instruction: str = ""
@@ -98,8 +99,9 @@ def misbehave(text: str) -> None:
 
 
 def load(configure: Configure, spec: ModelSpec, progress: OnProgress) -> Model:
-    """Models by the last part of their name: ``length``, ``slow`` (50 ms a pass), ``loads-slowly``, ``large``, ``none``
-    (cannot be had), ``extra`` (torch is missing), ``offline`` (only where downloads are allowed)."""
+    """Models by the last part of their name: ``length``, ``slow`` (50 ms a pass), ``loads-slowly``, ``large`` (300 MB),
+    ``overflows`` (no finite score), ``none`` (cannot be had), ``extra`` (torch is missing), ``offline`` (only where
+    downloads are allowed)."""
     name = spec.model.rpartition("/")[2]
     if name == "none" or (name == "offline" and configure.offline):
         raise ModelError(f"there is no model {name}", kind="unknown", hint="take another")

@@ -16,7 +16,7 @@ def fault(spec: ModelSpec, failed: Failed | None, ended: str) -> RankscopeError:
     error = EmbedderError if spec.role == "embedder" else RerankerError
     if failed is None:
         why = {"unloaded": "it was unloaded", "idle": "it was idle", "": "it was asked to"}.get(ended, ended)
-        hint = _SMALLER if "memory" in why else _AGAIN
+        hint = f"{_AGAIN}; {_SMALLER}" if "memory" in why else _AGAIN
         return error(f"the worker of local models ended: {why}", hint=hint, stage=stage)
     if failed.kind == "extra":
         return MissingExtraError(failed.message, hint=failed.hint, stage=stage)

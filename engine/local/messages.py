@@ -164,12 +164,14 @@ def frame(message: Request | Answer) -> bytes:
 
 def request_of(body: bytes) -> Request:
     """The request in a frame's body. Raises ``msgspec.DecodeError``."""
-    return _requests.decode(body)
+    request: Request = _requests.decode(body)
+    return request
 
 
 def answer_of(body: bytes) -> Answer:
     """The answer in a frame's body. Raises ``msgspec.DecodeError``."""
-    return _answers.decode(body)
+    answer: Answer = _answers.decode(body)
+    return answer
 
 
 def role_of(request: Open | Score | Encode) -> Role:

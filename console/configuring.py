@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ from console.output import emit, encoded, grid, json_bytes, note
 from engine import secrets
 from engine.errors import SettingsError, UsageError
 from engine.files import write_atomically
+from engine.rerankers.remote.keys import key_source
+from engine.rerankers.remote.providers import provider
 from engine.settings import knobs
 from engine.settings.document import template
 from engine.settings.load import Loaded
 from engine.settings.paths import join, quote, split
+from engine.settings.schema import Settings
 
 STDOUT = Path("-")
 
@@ -30,18 +33,37 @@ def show_settings(names: Sequence[str], wanted: Wanted, *, changed: bool, as_jso
     if as_json:
         emit(json_bytes(rows))
     else:
-        emit(encoded(grid(["name", "value", "source"], ([r["name"], _toml(r["value"]), r["source"]] for r in rows))))
+        emit(encoded(grid(["name", "value", "source"], ([r["name"], _toml(r["value"]), _told(r)] for r in rows))))
 
 
 def values(loaded: Loaded) -> list[dict[str, Any]]:
-    """Name, value, kind of source and source of every setting; secrets are masked."""
+    """Name, value, kind of source and source of every setting; secrets are masked, and ``key_from`` says where they
+    are kept, '' for nowhere."""
     rows = []
     for keys, value, shape in knobs.leaves(loaded.settings):
         name = join(keys)
         source = loaded.source(name)
         shown = secrets.shown(value) if shape.knob and shape.knob.secret and isinstance(value, str) else value
-        rows.append({"name": name, "value": shown, "kind": source.kind.value, "source": str(source)})
+        row = {"name": name, "value": shown, "kind": source.kind.value, "source": str(source)}
+        if shape.knob and shape.knob.secret and isinstance(value, str):
+            row["key_from"] = _kept(name, value, loaded.settings)
+        rows.append(row)
     return rows
+
+
+def _kept(name: str, value: str, settings: Settings) -> str:
+    """Where a secret setting's value is, or the variable that the chosen provider's key is taken from instead."""
+    row = provider(settings.rerank.provider, settings.providers) if name == "rerank.api_key" else None
+    place = value if secrets.is_reference(value) else value and "settings"
+    if row is not None:
+        place = key_source(row, value)
+    return secrets.told_source(place) if place else ""
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    """The source of a value; behind it, of a key, where the key itself is."""
+    kept = row.get("key_from")
+    return f"{row['source']}; key: {kept}" if kept else row["source"]
 
 
 def _asked(name: str, wanted: Sequence[str]) -> bool:

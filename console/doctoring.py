@@ -27,7 +27,7 @@ from engine.rerankers.registry import RerankContext
 from engine.rerankers.remote.keys import key_of
 from engine.rerankers.remote.probe import Probe, probe, tei_info
 from engine.rerankers.remote.providers import Provider, provider
-from engine.secrets import mask
+from engine.secrets import mask, told_source
 from engine.settings.load import Loaded
 from engine.settings.schema import DenseLeg, RerankSettings, Settings
 
@@ -147,7 +147,7 @@ async def reranker(rerank: RerankSettings, loaded: Loaded, base: EmbedContext, r
         row = provider(rerank.provider, settings.providers)
         if row is not None:
             key = key_of(row, rerank.api_key, base_dir=loaded.base_dir)
-            yield Finding(f"{what}, key", True, key.source if key else "none, and none is needed")
+            yield Finding(f"{what}, key", True, told_source(key.source) if key else "none, and none is needed")
         answer = await probe(rerank, context, repeat)
         yield judged(what, answer, repeat)
         if row is not None and row.name == "tei":

@@ -96,6 +96,21 @@ def shown_url(url: str) -> str:
     return mask(_USER.sub(f"{MASK}@", url)) if url else url
 
 
+def told_source(source: str) -> str:
+    """Where a key is, in words: ``env:NAME`` (``env:ONE:OTHER``), ``file:PATH``, ``keyring:NAME``, ``settings``."""
+    kind, _, name = source.partition(":")
+    match kind:
+        case "env":
+            names = name.split(":")
+            return f"environment variable{'s' * (len(names) > 1)} {' and '.join(names)}"
+        case "file":
+            return f"file {name}"
+        case "keyring":
+            return f"keyring, entry {name} of {KEYRING_SERVICE}"
+        case _:
+            return "the settings themselves"
+
+
 def resolve(reference: str, *, base_dir: Path | None = None, environ: Mapping[str, str] | None = None) -> Secret:
     """The secret that ``env:NAME``, ``file:PATH`` or ``keyring:NAME`` names; any other text is the secret itself.
 

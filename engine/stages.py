@@ -37,9 +37,9 @@ def failure(name: str, error: Exception, budget_ms: float) -> Outcome:
         outcome = Outcome(status, reason=error.reason, text=str(error), hint=error.hint)
     else:
         text = f"a bug in Rankscope: {type(error).__name__}: {error}"
-        log.error("stage %s: %s", name, text, exc_info=error)
+        log.error("%s failed: %s", name, text, exc_info=error)
         return Outcome(Status.FAILED, reason=FAULT, text=text, hint="please report it: the log has the traceback")
-    log.warning("stage %s: %s", name, outcome.text)
+    log.warning("%s failed: %s", name, outcome.text)
     return outcome
 
 

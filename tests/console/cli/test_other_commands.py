@@ -277,7 +277,7 @@ def test_a_log_in_detail_and_without_secrets(cli: Cli, index: Path, tmp_path: Pa
     failing = ("--set", "rerank.provider=nobody", "--set", "rerank.api_key=sk-very-secret-indeed")
     assert cli("--log", tmp_path / "my.log", "search", "seconds", "--index", index, *failing).code == 0
     written = (tmp_path / "my.log").read_text()
-    assert "WARNING engine.asking: rerank with nobody failed" in written
+    assert "WARNING engine.stages: rerank with nobody failed" in written
     assert "sk-very-secret" not in written
     assert not home.exists() or not (home / "log").exists()
 

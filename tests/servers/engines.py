@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ VARIABLES = {
     "elasticsearch-8": "RANKSCOPE_TEST_ELASTICSEARCH_URL",
     "opensearch-2": "RANKSCOPE_TEST_OPENSEARCH_URL",
 }
+_PATIENCE_S = 600
 _PORTS = {"elasticsearch-8": (9210, 9229), "elasticsearch-9": (9230, 9249), "opensearch-2": (9250, 9269)}
 
 
@@ -67,7 +69,7 @@ def running(name: str, *, secure: bool = False, port: int = 0) -> Iterator[Serve
         pytest.skip(f"{name} is not here: no {SCRIPT}")
     if sys.platform != "linux":
         pytest.skip(f"{name} runs on Linux alone")
-    with tempfile.TemporaryFile() as errors:
+    with _alone(name), tempfile.TemporaryFile() as errors:
         process, facts = None, ""
         for _ in range(1 if port else 3):  # another process may take the port between the look and the start
             command = [sys.executable, str(SCRIPT), "run", name, "--port", str(port or _free_port(name))]
@@ -93,6 +95,28 @@ def running(name: str, *, secure: bool = False, port: int = 0) -> Iterator[Serve
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(told["pid"], signal.SIGCONT)
             process.communicate()
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Keeps other test runs of this machine from starting OpenSearch meanwhile: its nodes find each other on the
+    loopback interface and form one cluster, which ends with the first of them."""
+    if not name.startswith("opensearch"):
+        yield
+        return
+    import fcntl
+
+    with (Path(tempfile.gettempdir()) / f"rankscope-{name}-{os.getuid()}.lock").open("w") as lock:
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    pytest.fail(f"another test run has held {name} for {_PATIENCE_S} s")
+                time.sleep(0.2)
+        yield
 
 
 def _free_port(name: str) -> int:

@@ -159,7 +159,8 @@ def _flat(values: Tables, settings: Settings) -> Iterator[tuple[tuple[str, ...],
             for name, leg in settings.legs.items():
                 yield from (((table, name, key), value) for key, value in entries.get(leg.kind, {}).items())
         elif table == "weights":
-            yield from (((table, name), entries[leg.kind]) for name, leg in settings.legs.items())
+            kinds = {name: leg.kind for name, leg in settings.legs.items() if leg.kind in entries}
+            yield from (((table, name), entries[kind]) for name, kind in kinds.items())
         elif table == "features":
             yield from (
                 ((table, name, key), value) for name in settings.features for key, value in entries["*"].items()

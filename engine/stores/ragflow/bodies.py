@@ -20,6 +20,7 @@ from engine.stores.ragflow.question import Question
 Body = dict[str, Any]
 
 MAX_CANDIDATES = 10_000
+DFS = "dfs_query_then_fetch"
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Chunk:
 class Found:
     """What was asked and answered, before any flag is set.
 
-    text_dfs   the text alone with one idf for all shards, None where there is one shard
+    text_dfs   the text alone with one idf for all shards, None where RAGFlow's own search has that
     block      (from, size) of the first stage that is re-ranked; ``parts`` go one block further, to compare
     cosines    of the chunks that have parts
     lost       ids in B that the filter kept out of C, most similar first
@@ -141,9 +141,11 @@ class Asking:
     def clause(self, minimum: float | None = None) -> bodies.Body:
         return bodies.text_clause(self.question, minimum)
 
-    async def text(self, clause: bodies.Body, features: Sequence[bodies.Body] = (), **params: str) -> Hits:
+    async def text(self, clause: bodies.Body, features: Sequence[bodies.Body] = (), *, dfs: bool = False) -> Hits:
+        """The full-text query as the engine scores it in RAGFlow's search, or with one idf for all shards."""
         query = bodies.matching(self.scope, clause, features)
-        return await self.index.hits(bodies.search(query, self.settings.top), **params)
+        how = {"search_type": bodies.DFS} if dfs or self.shape.one_idf else {}
+        return await self.index.hits(bodies.search(query, self.settings.top), **how)
 
     async def knn(self, where: bodies.Body, k: int, threshold: float = 0.0) -> Hits:
         """Chunks by cosine: the engine's (1 + cos)/2 turned back."""
@@ -169,7 +171,7 @@ async def find(asking: Asking) -> Found:
         asking.knn(bodies.matching(asking.scope), settings.top, threshold),
         asking.knn(bodies.matching(asking.scope, clause), settings.top, threshold),
         asking.text(clause, features) if features else _same(text),
-        asking.text(clause, search_type="dfs_query_then_fetch") if asking.shape.index.shards > 1 else _same(None),
+        _same(None) if asking.shape.one_idf else asking.text(clause, dfs=True),
     )
     first = _first_stage(scored, filtered, version.text_boost)
     start, size = fields.block(settings.page, settings.page_size)

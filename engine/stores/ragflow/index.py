@@ -46,6 +46,12 @@ class Shape:
         """Whether priority and tags can act in the first stage."""
         return self.index.others.get(fields.PAGERANK) == "rank_feature"
 
+    @property
+    def one_idf(self) -> bool:
+        """Whether all shards count together in RAGFlow's search: a request with a ``knn`` section asks Elasticsearch's
+        shards for their statistics first, which its full-text query shares; seen on 8.19."""
+        return self.engine.has_knn_section or self.index.shards == 1
+
     def vector_field(self, dimension: int) -> VectorField:
         """Where vectors of so many dimensions are. Raises ``StoreError`` where there are none."""
         found = self.index.vectors.get(fields.vector_field(dimension))

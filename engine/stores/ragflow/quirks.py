@@ -97,8 +97,8 @@ QUIRKS: dict[str, Quirk] = {
         Quirk(
             "shards",
             "shard's idf",
-            "The index has several shards and each counts its own documents: with one idf for all, this chunk's place"
-            " in the text list is another.",
+            "On OpenSearch each shard of the index counts its own documents: with one idf for all, this chunk's place in"
+            " the text list is another.",
             "https://www.elastic.co/docs/solutions/search/full-text/search-relevance/consistent-scoring",
         ),
         # of the whole question

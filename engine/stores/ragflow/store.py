@@ -54,6 +54,7 @@ class RagflowStore:
         self.index = index
         self.shape = shape
         self._base_dir = base_dir
+        self._search_type = settings.search_type
         self._rows: dict[str, int] = {}
         self._words: dict[tuple[str, str], IndexWords] = {}
 
@@ -174,6 +175,16 @@ class RagflowStore:
             threshold=leg.similarity_threshold,
         )
 
+    def _how(self, request: LegRequest) -> dict[str, str]:
+        """Whose statistics count for the text: those that do in RAGFlow's search, unless the settings say."""
+        return self._statistics if isinstance(request.settings, LexicalLeg) else {}
+
+    @property
+    def _statistics(self) -> dict[str, str]:
+        if self._search_type != "auto":
+            return {"search_type": self._search_type}
+        return {"search_type": bodies.DFS} if self.shape.one_idf else {}
+
     def _raw(self, request: LegRequest, scores: FloatArray) -> FloatArray:
         if isinstance(request.settings, LexicalLeg) or request.vector is None:
             return scores
@@ -184,14 +195,14 @@ class RagflowStore:
         body = await self._body(request, request.settings.top_k)
         if request.group:
             body["collapse"] = {"field": request.group}
-        hits = await self.index.hits(body)
+        hits = await self.index.hits(body, **self._how(request))
         total = hits.total if isinstance(request.settings, LexicalLeg) else len(hits.ids)
         return LegHits(hits.ids, self._numbers(hits.ids), self._raw(request, hits.scores), total)
 
     async def complete(self, request: LegRequest, ids: Sequence[str]) -> LegHits:
         """What the leg gives these chunks: 0 where the text does not match, NaN without a vector."""
         body = await self._body(request, len(ids), ids)
-        hits = await self.index.hits(body)
+        hits = await self.index.hits(body, **self._how(request))
         known = dict(zip(hits.ids, self._raw(request, hits.scores).tolist(), strict=True))
         absent = 0.0 if isinstance(request.settings, LexicalLeg) else np.nan
         scores = np.array([known.get(i, absent) for i in ids], dtype=np.float64)
@@ -211,7 +222,9 @@ class RagflowStore:
         ]
         whole: bodies.Body = {"query_string": {**bodies.text_clause(question)["query_string"], "_name": PHRASES}}
         body = bodies.search(bodies.with_ids({"bool": {"should": [whole, *clauses]}}, ids), len(ids))
-        answer = await self.index.ask("POST", f"/{self.index.name}/_search", body, include_named_queries_score="true")
+        answer = await self.index.ask(
+            "POST", f"/{self.index.name}/_search", body, include_named_queries_score="true", **self._statistics
+        )
         named = {hit["_id"]: hit.get("matched_queries", {}) for hit in answer["hits"]["hits"]}
         rows = np.zeros((len(ids), len(clauses) + 1))
         for row, i in enumerate(ids):

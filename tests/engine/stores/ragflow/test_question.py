@@ -75,7 +75,7 @@ def test_numbers_weigh_more_and_short_words_next_to_nothing():
     built = question.build("gateway error 404 xy upstream", words("gateway"))
     weights = dict(built.terms)
     # Latin: 0.3·log10(10 + 9999997.5/3.5) + 0.7·log10(10 + 999999700.5/300.5) = 0.3·6.45593 + 0.7·6.52216 = 6.50229
-    # 404: df 5, so 0.3·6.45593 + 0.7·log10(10 + 999999995.5/5.5) = 0.3·6.45593 + 0.7·8.25964 = 7.71853, ×2 ×2 = 30.87411
+    # 404: df 5, so 0.3·6.45593 + 0.7·log10(10 + 999999995.5/5.5) = 0.3·6.45593 + 0.7·8.25964 = 7.71853, × 4 = 30.87411
     # xy: 6.50229 × 0.01 = 0.06502; sum 3·6.50229 + 30.87411 + 0.06502 = 50.44600
     assert weights["gateway"] == pytest.approx(6.50229 / 50.44600, abs=1e-5)
     assert weights["404"] == pytest.approx(30.87411 / 50.44600, abs=1e-5)
@@ -119,7 +119,7 @@ def test_chinese_is_cut_by_what_the_index_holds_and_split_finer():
 def test_thirty_two_keywords_end_the_question():
     numbers = [str(number) for number in range(100, 140)]
     built = question.build(" ".join(numbers), words())
-    # each number is a piece of its own and twice a keyword, as piece and as term: the 16th fills the 32 and is lost itself
+    # each number is twice a keyword, as a piece and as its term: the 16th fills the 32 and is lost itself
     assert [term for term, _ in built.terms] == numbers[:15]
     assert built.left_out == tuple(numbers[15:])
     assert "(115)" not in built.query

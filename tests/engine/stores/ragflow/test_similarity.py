@@ -39,7 +39,7 @@ def test_token_similarity_is_the_share_of_the_questions_keys():
 
 def test_a_short_question_never_reaches_one_for_its_piece_is_a_keyword_too():
     keys = similarity.question_keys(["time sleep", "time", "sleep"])
-    # 0.13333 each, pairs "time sleeptime" and "timesleep" 0.2 each: 0.8 in all, of which time, sleep and the pair 0.46667
+    # 0.13333 each, pairs "time sleeptime" and "timesleep" 0.2 each: 0.8 in all; time, sleep and their pair are 0.46667
     assert similarity.token_similarity(keys, chunk("time sleep")) == pytest.approx(0.46667 / 0.8, abs=1e-5)
 
 

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from console.evaluating import Data, Listener, opened
+from console.leaving import agree
 from console.opening import Wanted, load_for_search, load_settings
 from console.output import Format, emit, encoded, grid, json_bytes, number
 from console.progress import Bar
@@ -70,6 +71,8 @@ def _measured(
 
         async def run() -> Experiment:
             async with opened(loaded, names, wanted) as contenders:
+                for one in contenders if wanted.recording is None else ():
+                    await agree(one.pipeline, one.settings, [item.text for item in data.queries], yes=wanted.yes)
                 return await evaluate(
                     data,
                     contenders,

@@ -7,20 +7,24 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from console.leaving import agree_to_indexing
 from console.locations import locations
 from console.opening import Wanted, load_settings
 from console.output import note
 from console.progress import Bar
 from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext, Embedder
-from engine.errors import UsageError
+from engine.embedders.local import pinned
+from engine.errors import IndexMismatchError, UsageError
 from engine.executor import make_executor
 from engine.indexing import IndexProgress, IndexReport, build_index, index_spec
 from engine.ingest.base import Problem, ProblemKind, Source, SourceOptions
 from engine.ingest.registry import open_source
+from engine.loading import Loading, told
+from engine.local.host import LocalHost
 from engine.remote.ledger import Ledger
 from engine.remote.offline import OfflineRule
 from engine.remote.pool import ClientPool
@@ -32,6 +36,8 @@ from engine.stores.embedded.writer import IndexWriter
 
 NO_EMBEDDER = "none"
 _PHASES = {"read": "reading", "build": "writing"}
+_FIRST = "how many dimensions?"
+"""Asked of an embedder whose dimension only an answer tells; loads a local model."""
 _TOLD = 20
 """Parts left out on purpose (a module that cannot be imported) are told up to this many; the rest is counted."""
 
@@ -50,6 +56,7 @@ class IndexWish:
     update: bool = False
     rebuild: bool = False
     delete: tuple[str, ...] = ()
+    yes: bool = False
 
     @property
     def shapes(self) -> bool:
@@ -77,9 +84,9 @@ def index_source(spec: str | None, wish: IndexWish, wanted: Wanted) -> None:
         _delete(wish.into, wish.delete)
     if spec is None:
         return
-    loaded = load_settings(Wanted(wanted.config, None, (*wish.sets(), *wanted.sets)))
+    loaded = load_settings(replace(wanted, index=None, sets=(*wish.sets(), *wanted.sets)))
     options = SourceOptions(kind=wish.reader, id_field=wish.id_field, fields=_mapping(wish.fields))
-    build(open_source(spec, options), wish.into, loaded, _source_words(spec, wish), wish)
+    build(open_source(spec, options), wish.into, loaded, _source_words(spec, wish), replace(wish, yes=wanted.yes))
 
 
 def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: IndexWish) -> IndexReport:
@@ -94,32 +101,47 @@ def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: I
                 bar.note(f"{found.kind}: {found}")
 
         async def run() -> IndexReport:
+            _agree(source, into, loaded, wish)
             async with embedding(loaded) as context:
-                index, embedder = await _plan(source, into, loaded, source_words, wish, context)
-                return await build_index(
-                    source,
-                    into,
-                    index,
-                    embedder,
-                    fresh=not wish.update,
-                    on_progress=lambda at: _show(bar, at),
-                    on_problem=problem,
-                )
+                with told(lambda at: _show_loading(bar, at)):
+                    index, embedder = await _plan(source, into, loaded, source_words, wish, context)
+                    return await build_index(
+                        source,
+                        into,
+                        index,
+                        embedder,
+                        fresh=not wish.update,
+                        on_progress=lambda at: _show(bar, at),
+                        on_problem=problem,
+                    )
 
         report = asyncio.run(run())
     note(summary(report))
     return report
 
 
+def _agree(source: Source, into: Path, loaded: Loaded, wish: IndexWish) -> None:
+    """Have it agreed to that documents go to a service, where the embedder is one off this machine."""
+    settings = loaded.settings
+    leg = next((leg for leg in settings.legs.values() if isinstance(leg, DenseLeg)), None)
+    built = read_manifest(into).spec.embedding if wish.update else None
+    if built is not None:
+        agree_to_indexing(source, built.name, built.template, settings.remote, settings.providers, yes=wish.yes)
+    elif not wish.update and leg is not None and wish.embedder != NO_EMBEDDER:
+        agree_to_indexing(source, leg.embedder, leg.text, settings.remote, settings.providers, yes=wish.yes)
+
+
 @asynccontextmanager
 async def embedding(loaded: Loaded) -> AsyncIterator[EmbedContext]:
     """What embedders need to build an index by these settings, closed in the end."""
     executor, settings = make_executor(), loaded.settings
+    local = LocalHost(settings.local, offline=settings.remote.offline, base_dir=loaded.base_dir)
     rule = OfflineRule.of(settings.remote)
     remote = ClientPool(executor, rule, Ledger(locations().calls_file, executor))
     try:
-        yield EmbedContext(executor, remote, settings.providers, loaded.base_dir)
+        yield EmbedContext(executor, remote, settings.providers, loaded.base_dir, local=local, models=local.models)
     finally:
+        await local.close()
         await remote.close()
         executor.shutdown(wait=False, cancel_futures=True)
 
@@ -129,18 +151,35 @@ async def _plan(
 ) -> tuple[IndexSpec, Embedder | None]:
     """How the index is built, and by which embedder; a service is asked for its dimension."""
     if wish.update:
-        index = read_manifest(into).spec
-        return index, embedders.make(index.embedding.name, context) if index.embedding else None
+        return await _as_built(into, context)
     leg = next((leg for leg in loaded.settings.legs.values() if isinstance(leg, DenseLeg)), None)
     embedder = None if leg is None or wish.embedder == NO_EMBEDDER else embedders.make(leg.embedder, context)
     if embedder is not None and not embedder.info.dimension:
-        await embedder.embed_documents(["how many dimensions?"])
+        await embedder.embed_documents([_FIRST])
     return index_spec(loaded.settings, source.schema, loaded.explicit, embedder, source_words), embedder
+
+
+async def _as_built(into: Path, context: EmbedContext) -> tuple[IndexSpec, Embedder | None]:
+    """The index's own spec and embedder. Raises ``IndexMismatchError`` where its model is no longer the same one."""
+    index = read_manifest(into).spec
+    if (built := index.embedding) is None:
+        return index, None
+    embedder = embedders.make(pinned(built.name, built.revision), context)
+    if not embedder.info.dimension:
+        await embedder.embed_documents([_FIRST])
+    if (embedder.info.revision, embedder.info.dimension) != (built.revision, built.dimension):
+        raise IndexMismatchError(
+            f"{built.name} is now at revision {embedder.info.revision!r} ({embedder.info.dimension} dimensions), but "
+            f"the index {into} was built with {built.revision!r} ({built.dimension})",
+            hint=f"build it anew: {index.rebuild_command(into)}",
+        )
+    return index, embedder
 
 
 def summary(report: IndexReport) -> str:
     """One line: documents, what was taken over, what was wrong, where it lies."""
     parts = [f"{report.documents} documents in {report.path}", f"{report.added} read in {report.seconds:.1f} s"]
+    parts += [f"{report.cut} longer than the embedder sees"] if report.cut else []
     parts += [f"{report.resumed} taken over from a build that was broken off"] if report.resumed else []
     parts += [f"{count} {kind}" for kind, count in report.problems.items() if count]
     return ", ".join(parts)
@@ -148,6 +187,12 @@ def summary(report: IndexReport) -> str:
 
 def _show(bar: Bar, progress: IndexProgress) -> None:
     bar.at(_PHASES.get(progress.phase, progress.phase), progress.done, progress.total)
+
+
+def _show_loading(bar: Bar, loading: Loading | None) -> None:
+    """How far a model is; its share is the bar's to draw."""
+    if loading is not None:
+        bar.at(replace(loading, done=0, total=0).text, loading.done, loading.total or None)
 
 
 def _check(spec: str | None, wish: IndexWish) -> None:

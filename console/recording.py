@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.leaving import agree
 from console.opening import Wanted, load_for_search, open_index
 from console.output import Format, emit, encoded, json_bytes, json_line, note, readable, table
 from console.progress import Bar
@@ -47,7 +48,8 @@ def record_many(queries: str | None, data: str | None, wanted: Wanted, wish: Rec
     else:
         items = read_queries(queries or STDIN)
     total = None if queries == STDIN else len(items := list(items))
-    record(items, total, wanted, wish, printing(wish.stdout))
+    texts = None if total is None else [item.text for item in items if not isinstance(item, Problem)]
+    record(items, total, wanted, wish, printing(wish.stdout), texts)
 
 
 def record(
@@ -56,8 +58,10 @@ def record(
     wanted: Wanted,
     wish: RecordWish,
     printed: AbstractContextManager[Callable[[QueryItem, Trace], None]],
+    texts: Sequence[str] | None = (),
 ) -> None:
-    """Record the searches of these queries, all of them or nothing.
+    """Record the searches of these queries, all of them or nothing. ``texts`` is what must be agreed to before it goes
+    to a service, None where nobody can count it.
 
     One that fails is a note; if all fail that is a ``StoreError``, a required reranker that fails a ``RerankerError``.
     """
@@ -68,6 +72,7 @@ def record(
         runner = stack.enter_context(asyncio.Runner())
         pipeline = open_index(loaded, no_cache=wanted.no_cache)
         stack.callback(lambda: runner.run(pipeline.close()))
+        runner.run(agree(pipeline, loaded.settings, texts, yes=wanted.yes))
         bar = stack.enter_context(Bar())
         taking = stack.enter_context(recorder(wish.out, loaded.settings, pipeline.store.info, texts=wish.texts))
         show = stack.enter_context(printed)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from console.evaluating import Data
+from console.leaving import agree
 from console.opening import Wanted, load_for_search, open_index
 from console.output import Format, emit, encoded, grid, json_bytes, note, number
 from console.progress import Bar
@@ -68,6 +69,9 @@ def tune_settings(source: Data, wanted: Wanted, order: Order, *, cover: bool | N
     with asyncio.Runner() as runner, Bar() as bar:
         pipeline = open_index(loaded, no_cache=wanted.no_cache)
         try:
+            if wanted.recording is None:
+                texts = [item.text for item in data.queries]
+                runner.run(agree(pipeline, loaded.settings, texts, yes=wanted.yes))
             found = runner.run(
                 gather(
                     pipeline,

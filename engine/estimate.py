@@ -1,16 +1,19 @@
-"""What a set of queries would ask of services: counted before the first request, on a sample of the queries."""
+"""What a set of queries, or a corpus, would ask of services: counted before the first request, on a sample of them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import urlsplit
 
 import msgspec
 
 from engine.embedders.registry import is_remote
 from engine.embedders.remote.table import find
+from engine.indexing import CHUNK
+from engine.ingest.base import Source, SourceDocument, checked
 from engine.ingest.template import Template
 from engine.pipeline import Pipeline
 from engine.remote.offline import OfflineRule, Place
@@ -19,16 +22,18 @@ from engine.rerankers.remote.batches import estimate_tokens, plan
 from engine.rerankers.remote.prices import cost_of
 from engine.rerankers.remote.providers import Provider, provider
 from engine.rerankers.remote.urls import endpoint
-from engine.settings.schema import DenseLeg, Settings
+from engine.settings.schema import DenseLeg, ProviderSettings, RemoteSettings, Settings
 
 SAMPLE = 3
 """Queries that are searched, without any service, to see how long the texts are."""
+SAMPLED = 1024
+"""Documents of a source that are read to see the same, where the source knows how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What one service would be asked; ``purpose`` is ``rerank`` or ``embed``. ``usd`` is None where no price is known,
-    ``documents`` counts each as often as it is sent."""
+    """What one service would be asked; ``purpose`` is ``rerank``, ``embed`` or ``index``. ``usd`` is None where no
+    price is known, ``documents`` counts each as often as it is sent."""
 
     purpose: str
     provider: str
@@ -48,7 +53,7 @@ class Estimate:
     @property
     def text(self) -> str:
         """In one sentence."""
-        what = f"{self.documents:,} documents, " if self.purpose == "rerank" else ""
+        what = f"{self.documents:,} documents, " if self.purpose != "embed" else ""
         about = "cost unknown" if self.usd is None else f"about {self.usd:.2f} US$"
         cost = "less than 0.01 US$" if self.usd is not None and self.usd < 0.01 else about
         model = f" ({self.model})" if self.model else ""
@@ -70,6 +75,29 @@ async def estimate(pipeline: Pipeline, settings: Settings, queries: Sequence[str
     if row is not None and texts:
         found.append(await _reranking(pipeline, settings, texts, row, rule))
     return found
+
+
+def estimate_indexing(
+    source: Source, embedder: str, template: str, remote: RemoteSettings, providers: Mapping[str, ProviderSettings]
+) -> Estimate | None:
+    """What embedding the source's documents would ask of a service; None where the embedder is none. A source that
+    cannot tell its length is read once for it."""
+    found = find(embedder, providers) if is_remote(embedder) else None
+    if found is None:
+        return None
+    row, model = found
+    filled, total = Template.parse(template), source.count()
+    requests = documents = tokens = 0
+    items = (item.document for item in checked(source) if isinstance(item, SourceDocument))
+    for chunk in iter(lambda: list(islice(items, CHUNK)), []):
+        texts = [text for document in chunk if (text := filled.fill(document).text).strip()]
+        asked = plan(row, model, "", texts)
+        requests, tokens, documents = requests + len(asked.batches), tokens + sum(asked.tokens), documents + len(chunk)
+        if total is not None and documents >= SAMPLED:
+            break
+    scale = max(1.0, total / documents) if total is not None and documents else 1.0
+    numbers = (math.ceil(scale * n) for n in (requests, documents, tokens))
+    return _of("index", row, model, endpoint(row, "", model), OfflineRule.of(remote), *numbers)
 
 
 def _embeddings(settings: Settings, texts: Sequence[str], rule: OfflineRule) -> list[Estimate]:

@@ -11,8 +11,9 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from engine.embedders.base import Embedder
+from engine.embedders.base import Embedder, MarkingEmbedder
 from engine.ingest.base import Problem, ProblemKind, Source, SourceDocument, SourceSchema, checked
 from engine.ingest.template import Template
 from engine.records import Document, ScoreKind
@@ -21,7 +22,10 @@ from engine.stores.embedded.index import EmbeddedIndex
 from engine.stores.embedded.schema import EmbeddingSpec, IndexSpec
 from engine.stores.embedded.writer import IndexWriter, Vectors
 
-_BATCH = 256
+CHUNK = 256
+"""Documents read, embedded and written together."""
+Embedded = tuple[Vectors | None, npt.NDArray[np.bool_] | None]
+"""Vectors, and which texts were longer than the embedder sees; None for not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,8 @@ class IndexProgress:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What a build did. ``resumed`` documents were taken over from a build that was broken off."""
+    """What a build did. ``resumed`` documents were taken over from a build that was broken off; of ``cut`` ones the
+    embedder did not see all."""
 
     path: Path
     generation: int
@@ -44,6 +49,7 @@ class IndexReport:
     resumed: int
     problems: Mapping[ProblemKind, int] = field(default_factory=dict)
     seconds: float = 0.0
+    cut: int = 0
 
 
 def index_spec(
@@ -96,17 +102,21 @@ async def build_index(
     problems: Counter[ProblemKind] = Counter()
     template = Template.parse(spec.embedding.template) if spec.embedding else None
 
-    async def embed(documents: list[Document]) -> Vectors | None:
+    async def embed(documents: list[Document]) -> Embedded:
         if template is None or embedder is None:
-            return None
-        return np.asarray(await embedder.embed_documents([template.fill(document).text for document in documents]))
+            return None, None
+        texts = [template.fill(document).text for document in documents]
+        if isinstance(embedder, MarkingEmbedder):
+            marked = await embedder.embed_marked(texts)
+            return marked.vectors, marked.cut
+        return np.asarray(await embedder.embed_documents(texts)), None
 
     with IndexWriter(path, spec, fresh=fresh, fingerprint=source.fingerprint()) as writer:
         resumed, total, seen = writer.staged, source.count(), 0
         items = checked(source)
-        waiting: tuple[list[Document], asyncio.Task[Vectors | None]] | None = None
+        waiting: tuple[list[Document], asyncio.Task[Embedded]] | None = None
         try:
-            while batch := list(islice(items, _BATCH)):
+            while batch := list(islice(items, CHUNK)):
                 for item in batch:
                     if isinstance(item, Problem):
                         problems[item.kind] += 1
@@ -115,17 +125,18 @@ async def build_index(
                 new = documents[max(0, resumed - seen) :]
                 seen += len(documents)
                 if waiting:
-                    writer.add(waiting[0], await waiting[1])
+                    writer.add(waiting[0], *await waiting[1])
                 waiting = (new, asyncio.create_task(embed(new))) if new else None
                 await asyncio.sleep(0)  # lets the embedder's thread begin while the next batch is read here
                 on_progress(IndexProgress("read", seen, total))
             if waiting:
-                writer.add(waiting[0], await waiting[1])
+                writer.add(waiting[0], *await waiting[1])
         finally:
             if waiting:
                 waiting[1].cancel()
         generation = writer.commit(lambda done, all_: on_progress(IndexProgress("build", done, all_)))
     index = EmbeddedIndex.open(path)
-    count = len(index)
+    count, cut = len(index), index.manifest.cut
     index.close()
-    return IndexReport(path, generation, count, seen - resumed, resumed, dict(problems), time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return IndexReport(path, generation, count, seen - resumed, resumed, dict(problems), seconds, cut)

@@ -25,7 +25,7 @@ from console.opening import Wanted
 @click.option(
     "-o", "--output", "format_", type=click.Choice(["table", "json"]), default="table", help="Format; default: table."
 )
-@settings_options(config=False, filters=True, cache=True, recording=True)
+@settings_options(config=False, filters=True, cache=True, recording=True, batch=True)
 def command(
     before: Path,
     after: Path,
@@ -49,6 +49,8 @@ def command(
 
     The means of the last ranking of each with the paired test between them, how much the lists agree (RBO, Kendall's
     tau over the first 10), and the queries that gain and lose most, with the documents that moved.
+
+    Before queries go to a service off this machine, requests, tokens and cost are estimated and asked for once (--yes).
     """
     from console.diffing import Order, diff_settings
     from console.evaluating import Data

@@ -40,7 +40,7 @@ from console.opening import Wanted
 @click.option("--update", is_flag=True, help="Add to the index that is there; equal ids are replaced.")
 @click.option("--rebuild", is_flag=True, help="Replace the index that is there, which stays in use until the end.")
 @click.option("--delete", "deleted", multiple=True, metavar="ID", help="Take a document out. Repeatable.")
-@settings_options(index=False)
+@settings_options(index=False, batch=True)
 def command(
     source: str | None,
     into: Path,
@@ -73,6 +73,9 @@ def command(
     counted at the end.
 
     Analysers, fields and embedder can also come from the settings: -c my.toml, or --set legs.lexical.analyzer=standard.
+
+    Before documents go to an embedder off this machine, requests, tokens and cost are estimated and asked for once, or
+    by --yes not at all.
     """
     from console.indexing import IndexWish, index_source
 

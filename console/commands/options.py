@@ -72,7 +72,7 @@ def settings_options(
         ]
         options.append(click.option("--offline", is_flag=True, help="Send nothing off this machine."))
         if batch:
-            options.append(click.option("--yes", is_flag=True, help="Send queries to services without being asked."))
+            options.append(click.option("--yes", is_flag=True, help="Send to services without being asked."))
         if index:
             options.append(click.option("--index", type=FOLDER, metavar="DIR", help="Folder of the index to search."))
         if filters:

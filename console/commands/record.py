@@ -25,7 +25,7 @@ from console.output import Format
     type=click.Choice(["json", "ndjson", "table"]),
     help="What stdout gets of the searches, as from `rankscope search`. Default: nothing.",
 )
-@settings_options(filters=True, cache=True)
+@settings_options(filters=True, cache=True, batch=True)
 def command(
     query: tuple[str, ...],
     queries: str | None,
@@ -50,6 +50,8 @@ def command(
       rankscope search --recording wait.rankscope --set weights.dense=0.9
 
     Interrupted, it leaves no file, or the older one as it was. A query that no leg answers is left out with a note.
+
+    Before queries go to a service off this machine, requests, tokens and cost are estimated and asked for once (--yes).
     """
     if [bool(query), queries is not None, data is not None].count(True) != 1:
         raise click.UsageError("give a query, --queries FILE or --data DIR", click.get_current_context())

@@ -27,6 +27,11 @@ FORMATS = [str(name) for name in Format]
 @click.option("--syntax", is_flag=True, help='Read "phrases", -exclusions and field:terms in --queries as well.')
 @click.option("--track", metavar="ID", help="Follow this document through every stage, even if nothing returned it.")
 @click.option(
+    "--rerankers",
+    metavar="NAMES",
+    help="Compare these on the query as well, as in term,jina,cohere/rerank-v3.5: what each says, takes and costs.",
+)
+@click.option(
     "-o",
     "--output",
     "format_",
@@ -41,6 +46,7 @@ def command(
     depth: int,
     syntax: bool,
     track: str | None,
+    rerankers: str | None,
     format_: str | None,
     wanted: Wanted,
 ) -> None:
@@ -53,6 +59,7 @@ def command(
       rankscope search "sleep" --set weights.dense=0 --set rerank.enabled=false
       rankscope search "sleep" --filter lang=en --filter lang=de
       rankscope search "sleep" --track asyncio.sleep -o table
+      rankscope search "sleep" --rerankers term,jina,cohere -o table
       rankscope search "sleep" | jq '.results[0].legs'
 
     A typed query may hold "phrases", -exclusions and field:terms (put -- before a query that begins with a dash).
@@ -87,8 +94,10 @@ def command(
         raise click.UsageError("give either a query or --queries FILE", click.get_current_context())
     wish = Wish.of(Format(format_) if format_ else None, run_file, depth, many=queries is not None)
     if queries is None:
-        search_once(" ".join(query), wanted, wish, track=track or "")
-    elif track:
+        search_once(" ".join(query), wanted, wish, track=track or "", rerankers=rerankers or "")
+    elif track or rerankers:
+        if rerankers:
+            raise click.UsageError("--rerankers compares on one query", click.get_current_context())
         raise click.UsageError("--track follows one document through one query", click.get_current_context())
     else:
         search_many(queries, wanted, wish, syntax=syntax)

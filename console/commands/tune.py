@@ -39,7 +39,7 @@ from console.opening import Wanted
 @click.option(
     "-o", "--output", "format_", type=click.Choice(["table", "json"]), default="table", help="Format; default: table."
 )
-@settings_options(filters=True, cache=True, recording=True)
+@settings_options(filters=True, cache=True, recording=True, batch=True)
 def command(
     data: str,
     split: str,
@@ -75,6 +75,8 @@ def command(
 
     Ctrl-C ends the search and judges what was found by then. Candidates are retrieved once: after tuning boosts, k1 or
     b confirm with `rankscope evaluate -c old.toml -c tuned.toml`.
+
+    Before queries go to a service off this machine, requests, tokens and cost are estimated and asked for once (--yes).
     """
     from console.evaluating import Data
     from console.tuning import Order, tune_settings

@@ -157,8 +157,19 @@ def test_a_set_of_queries_is_asked_for_once_before_it_leaves(
     assert not refused.out
     assert "note: rerank by Cohere (rerank-v4.0-pro) at api.cohere.com, on the internet: 2 requests, 10 " in refused.err
     assert "--yes agrees to that" in refused.err
-    judged = ("evaluate", "--queries", tmp_path / "q.jsonl", "--qrels", tmp_path / "qrels.tsv", *sets)
-    assert cli(*judged).code == 2
+    data = ("--queries", tmp_path / "q.jsonl", "--qrels", tmp_path / "qrels.tsv")
+    (tmp_path / "a.toml").write_text("[cut]\ntop_k = 5\n")
+    for command in (
+        ("evaluate", *data),
+        ("tune", *data),
+        ("record", "--queries", tmp_path / "queries.txt", "-O", tmp_path / "out.rankscope"),
+        ("diff", tmp_path / "a.toml", tmp_path / "a.toml", *data),
+    ):
+        told = cli(*command, *sets)
+        assert (told.code, told.out) == (2, b""), command
+        assert "note: rerank by Cohere" in told.err, command
+        assert "--yes agrees to that" in told.err, command
+    assert not (tmp_path / "out.rankscope").exists()
     offline = cli("search", "--queries", tmp_path / "queries.txt", *sets, "--offline")
     assert offline.code == 0
     assert len(offline.lines) == 2
@@ -175,6 +186,26 @@ def test_what_stays_on_this_machine_needs_no_agreement_and_yes_is_agreement(
         agreed = cli("search", "--queries", tmp_path / "queries.txt", *sets, "--yes", "--no-cache")
         assert agreed.code == 0
         assert len(server.requests) == 4
+        kept = tmp_path / "kept.rankscope"
+        for command in (("record", "--queries", tmp_path / "queries.txt"), ("record", "seconds")):
+            assert cli(*command, "-O", kept, *sets, "--no-cache").code == 0, command
+        assert len(server.requests) == 7
+
+
+def test_documents_are_not_sent_to_be_embedded_before_that_is_agreed_to(
+    cli: Cli, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CO_API_KEY", KEY)
+    made, sets = tmp_path / "made", ("--set", "legs.dense.embedder=cohere/embed-v4.0")
+    refused = cli("index", corpus, "--into", made, *sets)
+    assert refused.code == 2
+    assert "note: index by Cohere (embed-v4.0) at api.cohere.com, on the internet: 1 requests, 5 doc" in refused.err
+    assert "these documents would be sent to a service" in refused.err
+    assert not made.exists()
+    offline = cli("index", corpus, "--into", made, *sets, "--offline")
+    assert offline.code != 0
+    assert "offline" in offline.err
+    assert "would be sent" not in offline.err
 
 
 def test_an_index_is_built_and_searched_by_a_service(cli: Cli, corpus: Path, tmp_path: Path) -> None:

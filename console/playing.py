@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.locations import locations
+from console.noting import noted
 from console.opening import Wanted, judged_data, load_for_search, open_index
 from console.output import emit, encoded, grid, json_bytes, note
 from console.script import Line, Stage, Step, failure, parse, play, summary
@@ -58,6 +59,7 @@ async def _stage(loaded: Loaded, wanted: Wanted, ui: bool, size: tuple[int, int]
     from console.session import Session
 
     async with open_() as pipeline:
+        pipeline.ask_before_leaving(noted)
         session = Session(pipeline, loaded)
         session.judgments = Judgments.open(data, pipeline.store.info.name, places.judgments)
         yield Headless(session)

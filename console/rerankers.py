@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from engine.errors import SettingsError, UsageError
 from engine.local.models.catalogue import presets
 from engine.remote.offline import OfflineRule, Place
@@ -105,14 +107,15 @@ def reranker_rows(
 
 
 def matching(rows: Sequence[RerankerRow], text: str) -> list[RerankerRow]:
-    """The rows that have every word of the text in name, label, model or what they suit."""
+    """The rows that have every word of the text in name, label, model or what they suit, those that begin so first."""
     words = text.lower().split()
     found = []
     for row in rows:
         about = f"{row.name} {row.label} {' '.join(row.models)} {row.suits} {row.group}".lower()
         if all(word in about for word in words):
             found.append(row)
-    return found
+    beginning = tuple(words[:1])
+    return sorted(found, key=lambda row: bool(words) and not row.id.removeprefix(f"{LOCAL}/").startswith(beginning))
 
 
 def picked(session: Session, name: str) -> dict[str, object]:
@@ -127,6 +130,12 @@ def picked(session: Session, name: str) -> dict[str, object]:
         raise UsageError(f"there is no reranker {provider!r}", hint=hint)
     row = rows[provider]
     return row.values(model or row.model)
+
+
+def settings_of(session: Session, name: str) -> RerankSettings:
+    """The live settings' reranking by another reranker. Raises ``UsageError`` for one that is not there."""
+    values = {path.removeprefix("rerank."): value for path, value in picked(session, name).items()}
+    return replace(session.settings.rerank, cascade={}, **values)
 
 
 def _registered_row(name: str) -> RerankerRow:
@@ -189,7 +198,7 @@ def _address(row: Provider, rerank: RerankSettings, model: str) -> tuple[str, st
 
 
 def price_text(row: Provider) -> str:
-    """``0.05 $ per M tokens``; '' where nobody said, ``free`` for what a user runs."""
+    """``0.05 $ per M tokens``, ``you run it``; '' where nobody said."""
     if row.price:
         return f"{row.price:g} $ per M {row.price_unit}"
-    return "yours" if row.local else ""
+    return "you run it" if row.local else ""

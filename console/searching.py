@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from console import comparing
 from console.leaving import agree
+from console.noting import noted
 from console.opening import Wanted, load_for_search, open_index
 from console.output import Format, Report, emit, encoded, json_bytes, json_line, note, number, readable, table
 from console.progress import Bar
@@ -51,17 +53,22 @@ class Wish:
         return cls(given or (Format.NDJSON if many else Format.JSON), run, depth)
 
 
-def search_once(text: str, wanted: Wanted, wish: Wish, *, track: str = "") -> None:
-    """One query. An error of the search is raised after everything that was found is written."""
+def search_once(text: str, wanted: Wanted, wish: Wish, *, track: str = "", rerankers: str = "") -> None:
+    """One query, on request by several ``rerankers`` beside the settings' own. An error of the search is raised after
+    everything that was found is written."""
     loaded = load_for_search(wanted)
+    names = comparing.names_of(rerankers, loaded.settings) if rerankers else []
 
     async def run() -> RankscopeError | None:
         async with open_index(loaded, no_cache=wanted.no_cache) as pipeline:
+            pipeline.ask_before_leaving(noted)
             search = pipeline.begin(readable(text))
             trace = await search.finish(loaded.settings)
             report = to_json(trace)
             if track:
                 report["track"] = tracked_json(await follow(search, loaded.settings, track))
+            if names:
+                report["comparison"] = await comparing.compared(search, loaded.settings, names)
             lines = deep_lines(search, loaded.settings, SINGLE, wish.depth)
             if wish.run is not None:
                 with replacing(wish.run) as file:
@@ -70,7 +77,8 @@ def search_once(text: str, wanted: Wanted, wish: Wish, *, track: str = "") -> No
                 case Format.TREC:
                     emit("".join(lines).encode())
                 case Format.TABLE:
-                    emit(encoded(table(report) + (tracked_table(report["track"]) if track else "")))
+                    compared = comparing.compared_table(report["comparison"]) if names else ""
+                    emit(encoded(table(report) + (tracked_table(report["track"]) if track else "") + compared))
                 case Format.JSON | Format.NDJSON:
                     emit(json_bytes(report) if wish.stdout is Format.JSON else json_line(report))
         tell(trace)

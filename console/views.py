@@ -229,7 +229,9 @@ def _no_rerank_note(trace: Trace) -> str:
     if not trace.settings.rerank.enabled:
         return "reranker off · r"
     report = trace.stage("rerank")
-    return report.outcome.text if report is not None and report.outcome.text else "not scored"
+    if report is None or not report.outcome.text:
+        return "not scored"
+    return " · ".join(filter(None, (report.outcome.text, report.outcome.hint)))
 
 
 @dataclass(frozen=True, slots=True)

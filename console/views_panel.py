@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from console.numbers import count, duration
 from console.views_status import outcome_mark
@@ -18,7 +18,8 @@ class Column:
     """One list. ``member`` is the number of its reranker, −1 for a list that is none's own.
 
     order   ids, best first; ``scored`` of them have a score of its own, the others stand behind as they were fused
-    state   how its asking went, with the role that colours it; ``spent`` what it took
+    state   how its asking went, with the role that colours it; ``hint`` the way out of a failure
+    spent   what it took
     """
 
     name: str
@@ -31,6 +32,7 @@ class Column:
     state: str
     spent: str = ""
     member: int = -1
+    hint: str = ""
     places: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -55,7 +57,9 @@ def _of_member(number: int, member: Member) -> Column:
     if name == "local" and model:
         name, model = model, ""
     scored = len(member.scored)
-    return _column(name, model, member.order, member.scores, scored, mark, role, state, spent_text(member), number)
+    spent = spent_text(member.info.usage if member.info else {})
+    column = _column(name, model, member.order, member.scores, scored, mark, role, state, spent, number)
+    return replace(column, hint=member.outcome.hint if member.outcome else "")
 
 
 def _column(
@@ -71,7 +75,7 @@ def _column(
     member: int = -1,
 ) -> Column:
     places = {i: place for place, i in enumerate(order)}
-    return Column(name, model, order, scores, scored, mark, role, state, spent, member, places)
+    return Column(name, model, order, scores, scored, mark, role, state, spent, member, places=places)
 
 
 def _state(member: Member) -> tuple[str, str, str]:
@@ -86,19 +90,23 @@ def _ended(outcome: Outcome, ms: float) -> str:
     counts = f"{outcome.done}/{outcome.total}"
     if outcome.status is Status.OK:
         return f"{counts} in {duration(ms)}"
-    return f"{counts}, {outcome.text or outcome.reason}" if outcome.done else outcome.text or outcome.reason
+    why = outcome.text or outcome.reason
+    return f"{counts}, {why}" if outcome.done else why
 
 
-def spent_text(member: Member) -> str:
-    """``1 request · 1 234 tokens · 0.002 $``; '' where nothing is known to have been used."""
-    usage = member.info.usage if member.info else {}
+def spent_text(usage: Mapping[str, float]) -> str:
+    """``1 234 tokens · 0.002 $``; '' where nothing is known to have been used."""
     parts = []
     if "tokens" in usage:
         parts.append(f"{count(int(usage['tokens']))} tokens")
     if "searches" in usage:
-        parts.append(f"{usage['searches']:g} searches")
+        parts.append(_counted(usage["searches"], "search", "searches"))
     if "usd" in usage:
         parts.append(f"{usage['usd']:.4f} $")
     elif not parts and "requests" in usage:
-        parts.append(f"{usage['requests']:g} requests")
+        parts.append(_counted(usage["requests"], "request", "requests"))
     return " · ".join(parts)
+
+
+def _counted(number: float, one: str, more: str) -> str:
+    return f"{number:g} {one if number == 1 else more}"

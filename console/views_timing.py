@@ -17,6 +17,8 @@ LEAST_BAR_SHARE = 0.45
 LABEL_LETTERS = 3
 """Of a stage's name where the bars would have no room: first of our own stages, then of the legs as well."""
 
+LEAST_PART_MS = 0.05
+
 SMALL_SHARE = 0.1
 """Of the whole time; a stage that takes more is never folded."""
 
@@ -84,12 +86,17 @@ def waterfall(
     order = list(legs) or sorted({s.name for s in stages if s.name not in OWN_STAGES})
     places = {name: place for place, name in enumerate(order)}
     bars = {
-        s.name: Bar(s.name, s.start_ms, s.end_ms, places.get(s.name, -1), s.ran_on.value, s.outcome, s.parts)
+        s.name: Bar(s.name, s.start_ms, s.end_ms, places.get(s.name, -1), s.ran_on.value, s.outcome, seen(s.parts))
         for s in stages
     }
     for name, start in running.items():
         bars[name] = Bar(name, start, max(now_ms, start), places.get(name, -1))
     return Waterfall(tuple(sorted(bars.values(), key=lambda b: (b.start_ms, b.end_ms))), progress)
+
+
+def seen(parts: Sequence[StagePart]) -> tuple[StagePart, ...]:
+    """The parts that are more than ``0.0 ms``."""
+    return tuple(part for part in parts if part.end_ms - part.start_ms >= LEAST_PART_MS)
 
 
 def fold(bars: Sequence[Bar], width: int) -> tuple[list[Bar], list[Bar]]:

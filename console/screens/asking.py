@@ -248,9 +248,12 @@ class Asking:
             case RerankProgress(done, total):
                 self.progress = (done, total)
                 self._screen.answered()
-            case Finished():
+            case Finished(trace):
                 self.progress = None
                 self._screen.answered()
+                failed = trace.stage("rerank")
+                if failed is not None and failed.outcome.status in ("failed", "partial") and failed.outcome.hint:
+                    self._screen.tell(f"rerank: {failed.outcome.text} · {failed.outcome.hint}", "error")
 
     def ask_to_send(self) -> None:
         """Ask about what was held back from services, unless something else is being asked."""

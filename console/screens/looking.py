@@ -104,9 +104,9 @@ class LookingDeeds:
         self._use(picked(self.session, name), f"reranker {name}")
 
     def do_panel(self, *names: str) -> None:
-        from engine.rerankers.panel import named
+        from console.rerankers import settings_of
 
-        self._compare([named(name, self.session.settings.rerank) for name in names])
+        self._compare([settings_of(self.session, name) for name in names])
 
     def _compare(self, rerankers: Sequence[RerankSettings]) -> None:
         from console.screens.panel import PanelScreen

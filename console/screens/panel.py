@@ -14,7 +14,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from console.numbers import score
+from console.numbers import share
 from console.palette import Palette
 from console.screens.departures import DepartureScreen
 from console.screens.dialog import Dialog
@@ -158,16 +158,23 @@ class PanelScreen(Dialog[Picked]):
 def agreement_text(panel: Panel, agreements: Sequence[Agreement], palette: Palette, width: int) -> Text:
     """RBO and Kendall's tau of every two rerankers, with a bar for the overlap."""
     text = Text(no_wrap=True)
-    text.append(f"How far they agree on the first {len(panel.ids)}", palette.heading)
-    text.append("   RBO   τ\n", palette.muted)
-    room = max((width - 24) // 2, 6)
+    room = min(max((width - 22) // 2, 6), 30)
+    text.append(pad(f"Agreement, first {len(panel.ids)}", 2 * room + 3), palette.heading)
+    text.append("  RBO     τ\n", palette.muted)
+    names = names_of(panel)
     for each in agreements:
-        one, other = (panel.members[number].name for number in (each.one, each.other))
+        one, other = names[each.one], names[each.other]
         text.append(f" {pad(clean(one), room)} ", palette.text).append(f"{pad(clean(other), room)} ", palette.text)
-        text.append(f"{score(each.rbo, 2):>4} {score(each.tau, 2):>5} ", palette.accent)
+        text.append(f"{share(each.rbo):>5} {share(each.tau):>5} ", palette.accent)
         text.append(f"{bar(0 if each.rbo != each.rbo else each.rbo * 8)}\n", palette.rerank)
     text.rstrip()
     return text
+
+
+def names_of(panel: Panel) -> list[str]:
+    """What tells the rerankers apart: the provider, with the model where two are of one provider."""
+    providers = [member.settings.provider for member in panel.members]
+    return [m.settings.provider if providers.count(m.settings.provider) == 1 else m.name for m in panel.members]
 
 
 def document_text(column: Column | None, title: str, palette: Palette, width: int) -> Text:
@@ -177,5 +184,6 @@ def document_text(column: Column | None, title: str, palette: Palette, width: in
     if column is not None:
         name = " ".join(filter(None, (column.name, column.model)))
         text.append(f"{clean(name)}: ", palette.text).append(clean(column.state), palette.tone(column.role))
+        text.append(f"\n{clean(column.hint)}" if column.hint else "", palette.warning)
         text.append(f"\n{column.spent}" if column.spent else "", palette.muted)
     return text

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec.structs import replace
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -24,7 +25,6 @@ from console.session import Session
 from console.text import clean
 from console.widgets.lines import fit, pad
 from engine.remote.offline import Place
-from engine.rerankers.panel import named
 from engine.settings.schema import RerankSettings
 
 MOST = 4
@@ -46,7 +46,7 @@ class RerankerScreen(Dialog[Picked]):
     """Gives what was picked. Asks nothing of any service."""
 
     heading = "Rerankers"
-    keys = "type to find · ←→ model · space marks · c compares · ⏎ uses it · esc closes"
+    keys = "type to find · ←→ model · space marks · c compares · ⏎ uses it"
 
     DEFAULT_CSS = """
     RerankerScreen > #box { height: 90%; max-width: 140; }
@@ -85,6 +85,7 @@ class RerankerScreen(Dialog[Picked]):
 
     def body(self) -> ComposeResult:
         yield Input(placeholder="a name, a model, a language …", id="find")
+        yield Static(id="columns", markup=False)
         yield OptionList(id="list", markup=False)
         yield Static(id="more", markup=False)
         yield Input(id="answer")
@@ -101,17 +102,18 @@ class RerankerScreen(Dialog[Picked]):
         shown.clear_options()
         rows = matching(tuple(self._rows.values()), text)
         self._shown = [row.id for row in rows]
-        shown.add_options(self._options(rows))
+        shown.add_options(self._options(rows, text))
         now = self._now
-        if now in self._shown:
+        if now in self._shown and not text:
             shown.highlighted = shown.get_option_index(now)
         else:
             shown.action_first()
 
-    def _options(self, rows: list[RerankerRow]) -> Iterator[Option]:
+    def _options(self, rows: list[RerankerRow], text: str) -> Iterator[Option]:
+        """The rows under their headings; of those that were found, without."""
         group = ""
         for row in rows:
-            if row.group != group:
+            if row.group != group and not text:
                 group = row.group
                 yield Option(Text(str(group), style=self.palette.heading), disabled=True)
             yield Option(self._line(row), id=row.id)
@@ -140,6 +142,8 @@ class RerankerScreen(Dialog[Picked]):
 
     def _repaint(self) -> None:
         shown = self.query_one(OptionList)
+        heading = heading_text(self.palette, self._width)
+        self.query_one("#columns", Static).update(Content.from_rich_text(heading))
         for name in self._shown:
             shown.replace_option_prompt(name, self._line(self._rows[name]))
         self._tell()
@@ -153,7 +157,7 @@ class RerankerScreen(Dialog[Picked]):
 
     def _tell(self) -> None:
         row = self._row
-        text = Text() if row is None else about_text(row, self._models[row.id], self._last(row), self.palette)
+        text = Text() if row is None else about_text(row, self._models[row.id], self.palette)
         if self._problem:
             text = Text(self._problem, self.palette.error).append("\n").append_text(text)
         self.query_one("#more", Static).update(Content.from_rich_text(text))
@@ -251,10 +255,8 @@ class RerankerScreen(Dialog[Picked]):
         self.dismiss(Picked({}, "", tuple(self._settings(self._rows[name], rerank) for name in self._marked)))
 
     def _settings(self, row: RerankerRow, now: RerankSettings) -> RerankSettings:
-        from msgspec.structs import replace
-
         values = {path.removeprefix("rerank."): value for path, value in self._values(row).items()}
-        return replace(named(row.name, now), **values)
+        return replace(now, cascade={}, **values)
 
     def _values(self, row: RerankerRow) -> dict[str, object]:
         return row.values(self._models[row.id], self._addresses.get(row.id, ""))
@@ -310,13 +312,25 @@ class RerankerScreen(Dialog[Picked]):
         self._tell()
 
 
+def heading_text(palette: Palette, width: int) -> Text:
+    """What stands above the columns of ``line_text``."""
+    text = Text(no_wrap=True, style=palette.muted)
+    text.append(f"  {'reranker':<{NAME}} {'model':<{model_room(width)}} {'texts go':<{WHERE}}{'took':>{LAST}}")
+    return text.append("  suits" if width > 90 else "")
+
+
+def model_room(width: int) -> int:
+    """Cells for a model's name."""
+    return min(max((width - NAME - WHERE - LAST - 4) // 2, 12), 40)
+
+
 def line_text(row: RerankerRow, model: str, mark: str, last_ms: float, palette: Palette, width: int) -> Text:
     """One row: mark, name, model, how far away, the last answer's time, and what it suits or lacks."""
     faded = bool(row.missing)
     text = Text(no_wrap=True)
     text.append(f"{mark} ", palette.accent)
     name = row.id.partition("/")[2] or row.id
-    room = min(max((width - NAME - WHERE - LAST - 4) // 2, 12), 40)
+    room = model_room(width)
     named_by_model = name != row.id
     text.append(f"{pad(name, NAME + room + 1 if named_by_model else NAME)} ", palette.muted if faded else palette.text)
     if not named_by_model:
@@ -333,7 +347,7 @@ def _far(row: RerankerRow, palette: Palette) -> Style:
     return palette.warning if row.place is not Place.MACHINE else palette.success
 
 
-def about_text(row: RerankerRow, model: str, last_ms: float, palette: Palette) -> Text:
+def about_text(row: RerankerRow, model: str, palette: Palette) -> Text:
     """The lines under the list: what it suits, its model, where texts go, how it answers."""
     text = Text()
     text.append(f"{clean(row.label)}: {clean(row.suits)}\n", palette.text)
@@ -347,7 +361,6 @@ def about_text(row: RerankerRow, model: str, last_ms: float, palette: Palette) -
     leaves = row.place is not Place.MACHINE
     where = f"texts go to {clean(row.where)}, on {row.place}" if leaves else "nothing leaves this machine"
     text.append(where, palette.warning if leaves else palette.success)
-    took = "" if math.isnan(last_ms) else f"last answer in {duration(last_ms)}"
-    parts = (row.account, row.price and f"price: {row.price}", took)
-    text.append(f"\n{' · '.join(filter(None, parts))}", palette.muted)
+    price = row.price or "price not known here"
+    text.append(f"\n{' · '.join(filter(None, (row.account, price)))}", palette.muted)
     return text.append(f"   {row.docs}" if row.docs else "", palette.muted)

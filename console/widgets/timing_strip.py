@@ -81,10 +81,24 @@ def compact_line(view: Waterfall, palette: Palette, width: int) -> Strip:
         if b.outcome and not b.outcome.ok:
             mark, role = outcome_mark(b.outcome.status)
             row.add(mark, palette.tone(role))
-        row.add(bar(b.ms * scale), style)
+        row.add(shaded(b, b.ms * scale), style)
         row.add(f" {tail} " if b.name == "rerank" and tail else " ", palette.text)
     row.add(rest, palette.muted)
     return row.right(total, palette.heading if not view.running else palette.text).strip()
+
+
+SHADES = {"retries": "░", "limits": "░", "queue": "░", "network": "▒", "body": "▒"}
+"""How a part of a stage is drawn: waiting light, the way there and back darker, work solid."""
+
+
+def shaded(b: Bar, cells: float) -> str:
+    """The stage's bar, ``cells`` long; what it is known to have spent in parts is shaded so."""
+    if not b.parts or cells < 2:
+        return bar(cells)
+    whole, step = int(cells), b.ms / cells
+    middles = (b.start_ms + (cell + 0.5) * step for cell in range(whole))
+    found = (next((part.name for part in b.parts if part.start_ms <= at <= part.end_ms), "") for at in middles)
+    return "".join(SHADES.get(name, "█") for name in found) + bar(cells - whole)
 
 
 def lanes_line(view: Waterfall, palette: Palette, width: int) -> Strip:
@@ -141,21 +155,21 @@ def _part_line(
     part: StagePart, of: Bar, view: Waterfall, palette: Palette, name_width: int, room: int, width: int
 ) -> Strip:
     row = Row(width).add(f"   {fit(part.name, name_width - 4):{name_width - 4}} ", palette.muted)
-    _add_span(row, part.start_ms, part.end_ms, view, room, bar_style(of, palette), solid=False)
+    _add_span(row, part.start_ms, part.end_ms, view, room, bar_style(of, palette), SHADES.get(part.name, "▓"))
     row.add(f" {'+' + milliseconds(part.start_ms - view.start_ms):>8}", palette.muted)
     return row.add(f"{duration(part.end_ms - part.start_ms):>10}", palette.muted).strip()
 
 
 def _add_span(
-    row: Row, start_ms: float, end_ms: float, view: Waterfall, room: int, style: Style, *, solid: bool = True
+    row: Row, start_ms: float, end_ms: float, view: Waterfall, room: int, style: Style, shade: str = ""
 ) -> None:
-    """Adds ``room`` cells with a bar from start (to a half cell) to end (an eighth); ``solid`` off draws it shaded."""
+    """Adds ``room`` cells with a bar from start (to a half cell) to end (an eighth), or of whole cells of a shade."""
     scale = room / (view.total_ms or 1.0)
     first = min((start_ms - view.start_ms) * scale, room - 0.125)
     last = min(max((end_ms - view.start_ms) * scale, first + 0.125), room)
-    if not solid:
+    if shade:
         begin, cells = int(first), max(int(last) - int(first), 1)
-        row.add(" " * begin).add("▒" * cells, style).add(" " * (room - begin - cells))
+        row.add(" " * begin).add(shade * cells, style).add(" " * (room - begin - cells))
         return
     begin, offset = int(first), first % 1
     if last - first < 1:

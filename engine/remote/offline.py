@@ -112,7 +112,10 @@ class Departure:
     def refused(self) -> RemoteError:
         """The error of a call that was not agreed to."""
         return RemoteError(
-            f"not agreed: nothing was sent to {self.provider} at {self.host}", provider=self.provider, kind=DECLINED
+            f"not agreed: nothing was sent to {self.provider} at {self.host}",
+            provider=self.provider,
+            kind=DECLINED,
+            hint="agree to it when asked, or choose another reranker",
         )
 
 

@@ -55,7 +55,8 @@ def load_settings(wanted: Wanted, places: Locations | None = None) -> Loaded:
 
 
 def load_for_search(wanted: Wanted, places: Locations | None = None) -> Loaded:
-    """The same, with an index that exists where none was named: ``./index``, else the demo's; or with a recording.
+    """The same, with an index that exists where none was named: ``./index``, else the demo's; or with a recording. A
+    dense leg whose embedder nobody named has the index's own.
 
     Raises ``IndexNotFoundError`` where there is neither, ``RecordingError`` for a recording that cannot be opened.
     """
@@ -66,9 +67,10 @@ def load_for_search(wanted: Wanted, places: Locations | None = None) -> Loaded:
         return load_recorded(wanted.recording, wanted, places)
     loaded = load_settings(wanted, places)
     if wanted.config is not None or loaded.explicit("store.path") or loaded.explicit("store.kind"):
-        return loaded
+        return _with_its_embedder(loaded, wanted, places)
     if (LOCAL_INDEX / _MANIFEST).exists():
-        return load_settings(_with_index(wanted, LOCAL_INDEX), places)
+        wanted = _with_index(wanted, LOCAL_INDEX)
+        return _with_its_embedder(load_settings(wanted, places), wanted, places)
     if demo_is_built(places):
         note("note: no index was named; this is the demo, Python's documentation (--index DIR or -c FILE name another)")
         return load_settings(replace(wanted, config=demo_settings(places)), places)
@@ -76,6 +78,29 @@ def load_for_search(wanted: Wanted, places: Locations | None = None) -> Loaded:
         f"no index was named, and there is none at {LOCAL_INDEX.absolute()}",
         hint="name one with --index DIR or -c FILE, build one with `rankscope index`, or try `rankscope demo`",
     )
+
+
+def _with_its_embedder(loaded: Loaded, wanted: Wanted, places: Locations) -> Loaded:
+    """The settings with the index's own embedder, at its own revision, where none was named."""
+    if loaded.settings.store.kind != "embedded":
+        return loaded
+    import msgspec
+
+    from engine.embedders.local import pinned
+    from engine.settings.schema import DenseLeg
+    from engine.stores.embedded.schema import read_manifest
+
+    folder = loaded.base_dir / Path(loaded.settings.store.path).expanduser()
+    legs = [name for name, leg in loaded.settings.legs.items() if isinstance(leg, DenseLeg)]
+    open_ = [name for name in legs if not loaded.explicit(f"legs.{name}.embedder")]
+    if not open_ or not (folder / _MANIFEST).exists():
+        return loaded
+    built = read_manifest(folder).spec.embedding
+    if built is None or built.name == DenseLeg().embedder:
+        return loaded
+    name = msgspec.json.encode(pinned(built.name, built.revision)).decode()
+    sets = (*(f"legs.{quote(leg)}.embedder={name}" for leg in open_), *wanted.sets)
+    return load_settings(replace(wanted, sets=sets), places)
 
 
 def _with_index(wanted: Wanted, index: Path) -> Wanted:

@@ -15,7 +15,7 @@ from functools import cache
 
 from engine.analysis.query import Query
 from engine.asking import rerank
-from engine.embedders.registry import is_remote
+from engine.embedders.registry import runs_on
 from engine.ranking import Weighting, rank
 from engine.records import Analysis, Document, Outcome, QueryTerm, RanOn, RerankScores, StageReport
 from engine.rerankers.cascade import FIRST, rerank_stages, window
@@ -274,7 +274,7 @@ class Search:
                 found.append(True)
                 return True
 
-            ran_on = RanOn.REMOTE if is_remote(leg.embedder) else RanOn.THREAD
+            ran_on = runs_on(leg.embedder)
             await recorder.run("embed", embed, ran_on=ran_on, budget_ms=settings.budget.leg_ms)
             if not found:
                 report = next(r for r in reversed(recorder.reports) if r.name == "embed")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from engine.embedders.base import EmbedContext
 from engine.embedders.registry import make
 from engine.errors import EmbedderError
+from engine.local.host import LocalHost
 from engine.remote.offline import OfflineRule
 from engine.remote.pool import ClientPool
 
@@ -22,9 +23,10 @@ def embed_query(name: str, text: str) -> list[float]:
 
 
 async def _embed(name: str, text: str, executor: ThreadPoolExecutor) -> list[float] | None:
-    services = ClientPool(executor, OfflineRule())
+    services, local = ClientPool(executor, OfflineRule()), LocalHost()
     try:
-        vector = await make(name, EmbedContext(executor, services)).embed_query(text)
+        vector = await make(name, EmbedContext(executor, services, local=local)).embed_query(text)
     finally:
+        await local.close()
         await services.close()
     return None if vector is None else [float(each) for each in vector]

@@ -93,6 +93,7 @@ class StoreInfo:
     frozen_reason  why the others cannot, for the greyed slider
     notes          what a user should know of its answers: sentences
     ran_on         where its answers are worked out
+    revision       of the embedder that made the vectors, '' where it is not known
     """
 
     kind: str
@@ -112,6 +113,7 @@ class StoreInfo:
     frozen_reason: str = ""
     notes: tuple[str, ...] = ()
     ran_on: RanOn = RanOn.THREAD
+    revision: str = ""
 
 
 class Store(Protocol):

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext
 from engine.errors import SettingsError
+from engine.local.models.cache import cache_folder
 from engine.settings.schema import DenseLeg, Settings
 from engine.stores.base import Store
 
@@ -27,7 +28,8 @@ def _embedded(settings: Settings, base_dir: Path, executor: Executor, explicit: 
             if settings.weights.get(name, 0) > 0:
                 embedder, fixed = None, "analyzer"
                 if isinstance(leg, DenseLeg):
-                    context = EmbedContext(executor, None, settings.providers)
+                    models = cache_folder(settings.local.cache_dir, base_dir=base_dir)
+                    context = EmbedContext(executor, None, settings.providers, base_dir, models=models)
                     embedder = embedders.make(leg.embedder, context, path=f"legs.{name}.embedder").info
                     fixed = "text"
                 store.check(name, leg, embedder=embedder, explicit=f"legs.{name}.{fixed}" in explicit)
@@ -43,7 +45,18 @@ def _ragflow(settings: Settings, base_dir: Path, executor: Executor, explicit: C
     return RagflowStore.open(settings, base_dir, executor)
 
 
-STORES: dict[str, Opener] = {"embedded": _embedded, "ragflow": _ragflow}
+def _elastic(settings: Settings, base_dir: Path, executor: Executor, explicit: Collection[str]) -> Store:
+    from engine.stores.elastic.opening import open_elastic
+
+    return open_elastic(settings, base_dir, executor, explicit)
+
+
+STORES: dict[str, Opener] = {
+    "embedded": _embedded,
+    "elasticsearch": _elastic,
+    "opensearch": _elastic,
+    "ragflow": _ragflow,
+}
 
 
 def open_store(settings: Settings, base_dir: Path, executor: Executor, explicit: Collection[str] = ()) -> Store:

@@ -24,7 +24,7 @@ from engine.stores.embedded.ids import write_ids
 from engine.stores.embedded.index import EmbeddedIndex
 from engine.stores.embedded.inverter import Inverter
 from engine.stores.embedded.merge import base_segment, write_field
-from engine.stores.embedded.schema import EmbeddingSpec, IndexSpec, Manifest, TextFieldStats
+from engine.stores.embedded.schema import CUT, EmbeddingSpec, IndexSpec, Manifest, TextFieldStats
 from engine.stores.embedded.staging import Staging
 
 DOCUMENTS = "documents.sqlite"
@@ -67,6 +67,7 @@ class Builder:
         text = [self._write_field(i, name) for i, name in enumerate(self._inverters)]
         columns = self._columns.write(self._out, self._count)
         vectors, max_norm = self._write_vectors() if self._spec.embedding else (0, 0.0)
+        cut = self._write_cuts()
         shutil.rmtree(self._scratch)
         progress(self._count, self._count)
         return Manifest(
@@ -77,6 +78,7 @@ class Builder:
             columns=columns,
             vectors=vectors,
             max_norm=max_norm,
+            cut=cut,
             files=self._out.entries,
         )
 
@@ -145,6 +147,15 @@ class Builder:
         shape = (self._count, embedding.dimension)
         self._out.pieces("vectors.npy", np.float32, shape, blocks())
         return present, longest
+
+    def _write_cuts(self) -> int:
+        """Writes ``cut.npy``, bool[n], where the embedder did not see all of some document. Returns of how many."""
+        old = self._base.cut if self._base else None
+        kept = np.zeros(self._kept, dtype=bool) if old is None else old[self._kept_rows]
+        cut = np.concatenate((kept, self._staging.cuts()))
+        if cut.any():
+            self._out.array(CUT, cut)
+        return int(cut.sum())
 
     def _vector_blocks(self, embedding: EmbeddingSpec) -> Iterator[npt.NDArray[np.float32]]:
         if self._base:

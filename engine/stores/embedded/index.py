@@ -21,7 +21,7 @@ from engine.stores.embedded.columns import Column, open_columns
 from engine.stores.embedded.files import FolderReader
 from engine.stores.embedded.ids import IdTable
 from engine.stores.embedded.postings import Postings
-from engine.stores.embedded.schema import IndexSpec, Manifest, read_manifest
+from engine.stores.embedded.schema import CUT, IndexSpec, Manifest, read_manifest
 
 DOCUMENTS = "documents.sqlite"
 _BATCH = 500
@@ -29,7 +29,8 @@ _BATCH = 500
 
 
 class EmbeddedIndex:
-    """``postings`` per text field, ``columns`` per stored field, ``vectors`` float32[n, d] or None, ``ids``.
+    """``postings`` per text field, ``columns`` per stored field, ``vectors`` float32[n, d] or None, ``ids``; ``cut``
+    bool[n], whose text the embedder did not see to its end, None where it saw all.
 
     ``path`` is the index folder, ``folder`` the generation's within it.
     """
@@ -46,6 +47,7 @@ class EmbeddedIndex:
         self.vectors: npt.NDArray[np.float32] | None = None
         if spec.embedding:
             self.vectors = folder.array("vectors.npy", np.float32, count, spec.embedding.dimension)
+        self.cut: npt.NDArray[np.bool_] | None = folder.array(CUT, np.bool_, count) if manifest.cut else None
         self._files = folder
         self._decode = msgspec.json.Decoder(dict[str, FieldValue]).decode
         self._lock = threading.Lock()

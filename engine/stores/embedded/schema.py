@@ -22,6 +22,7 @@ FORMAT = "rankscope-embedded-index"
 VERSION = 1
 LOCK = "writer.lock"
 STAGING = "staging.sqlite"
+CUT = "cut.npy"
 _OWN = frozenset({MANIFEST, MANIFEST + ".tmp", LOCK, STAGING, STAGING + "-wal", STAGING + "-shm"})
 _GENERATION = re.compile(r"gen-(\d{4,})(\.tmp)?")
 
@@ -81,6 +82,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     vectors            documents that have one
     max_norm           the greatest length of a vector, which bounds the rounding of a float32 product
+    cut                documents whose text is longer than the embedder sees
     """
 
     format: str = FORMAT
@@ -92,6 +94,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     columns: list[ColumnStats]
     vectors: int = 0
     max_norm: float = 0.0
+    cut: int = 0
     files: dict[str, FileEntry]
 
     @property

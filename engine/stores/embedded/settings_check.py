@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from engine.embedders.base import EmbedderInfo
+from engine.embedders.local import pinned
 from engine.errors import IndexMismatchError, SettingsError
+from engine.records import RanOn
 from engine.settings.schema import DenseLeg, GraphLeg, LegSettings, LexicalLeg
 from engine.stores.embedded.index import EmbeddedIndex
 
@@ -88,12 +90,14 @@ def _check_dense(index: EmbeddedIndex, name: str, leg: DenseLeg, embedder: Embed
     if embedder is None:
         return
     made = (built.name, built.revision, built.dimension, built.similarity)
-    dimension = embedder.dimension or built.dimension  # a service's is checked with its first answer
-    asked = (embedder.name, embedder.revision, dimension, embedder.similarity.value)
+    asked = (embedder.name, embedder.revision, embedder.dimension, embedder.similarity.value)
+    if not embedder.dimension:  # checked with the first answer of a service, or once the model is loaded
+        revision = embedder.revision or (built.revision if embedder.ran_on is RanOn.WORKER else "")
+        asked = (embedder.name, revision, built.dimension, built.similarity)
     if made != asked:
         raise IndexMismatchError(
             f"legs.{name}.embedder is {_describe(*asked)}, but the vectors of {index.path} are by {_describe(*made)}.",
-            hint=f"Use the index's embedder, or build the index again: {rebuild}",
+            hint=f"Use the index's embedder ({pinned(built.name, built.revision)}), or build it again: {rebuild}",
         )
 
 

@@ -21,7 +21,9 @@ from engine.stores.embedded.schema import STAGING
 
 _SCHEMA = """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value);
-    CREATE TABLE documents (seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, fields BLOB NOT NULL, vector BLOB);
+    CREATE TABLE documents (
+        seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, fields BLOB NOT NULL, vector BLOB, cut INTEGER NOT NULL
+    );
     CREATE TABLE deleted (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -57,16 +59,22 @@ class Staging:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return int(row[0]) if row else 0
 
-    def add(self, documents: Sequence[Document], vectors: npt.NDArray[np.float32] | None) -> int:
+    def add(
+        self,
+        documents: Sequence[Document],
+        vectors: npt.NDArray[np.float32] | None,
+        cut: npt.NDArray[np.bool_] | None = None,
+    ) -> int:
         """Takes in a batch, all or nothing; the same id replaces. Returns how many staged documents it replaced."""
         rows = [_encode(document) for document in documents]
         blobs = [None] * len(rows) if vectors is None else [_vector_bytes(vector) for vector in vectors]
+        cuts = [0] * len(rows) if cut is None else [int(each) for each in cut]
         before = len(self)
         with self._db:
             self._db.execute("BEGIN")
             self._db.executemany(
-                "INSERT OR REPLACE INTO documents (id, fields, vector) VALUES (?, ?, ?)",
-                ((name, fields, blob) for (name, fields), blob in zip(rows, blobs, strict=True)),
+                "INSERT OR REPLACE INTO documents (id, fields, vector, cut) VALUES (?, ?, ?, ?)",
+                ((name, fields, blob, cut) for (name, fields), blob, cut in zip(rows, blobs, cuts, strict=True)),
             )
             replaced = before + len(rows) - len(self)
             self.taken += len(rows)
@@ -106,6 +114,10 @@ class Staging:
     def vectors(self) -> Iterator[bytes | None]:
         """Each document's float32 bytes, None for none."""
         return (blob for (blob,) in self._db.execute("SELECT vector FROM documents ORDER BY seq"))
+
+    def cuts(self) -> npt.NDArray[np.bool_]:
+        """bool[documents]: which were longer than the embedder sees."""
+        return np.array([cut for (cut,) in self._db.execute("SELECT cut FROM documents ORDER BY seq")], dtype=bool)
 
     def close(self) -> None:
         self._db.close()

@@ -58,6 +58,7 @@ class EmbeddedStore:
             dimension=embedding.dimension if embedding else 0,
             similarity=ScoreKind(embedding.similarity) if embedding else ScoreKind.COSINE,
             live_knobs=frozenset({"k1", "b", "boosts"}),
+            revision=embedding.revision if embedding else "",
             ran_on=RanOn.LOOP if len(self.index) <= _NEAR else RanOn.THREAD,
         )
 

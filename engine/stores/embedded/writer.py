@@ -39,6 +39,8 @@ from engine.stores.embedded.schema import (
 from engine.stores.embedded.staging import Staging, remove_staging
 
 Vectors = npt.NDArray[np.float32]
+_STAGED = "staging=2"
+"""Form of the staging database: one that another release began in another form is not gone on with."""
 
 
 class IndexWriter:
@@ -101,14 +103,17 @@ class IndexWriter:
             self._staging = Staging(self.path, self._fingerprint)
         return self._staging
 
-    def add(self, documents: Sequence[Document], vectors: Vectors | None = None) -> None:
+    def add(
+        self, documents: Sequence[Document], vectors: Vectors | None = None, cut: npt.NDArray[np.bool_] | None = None
+    ) -> None:
         """Takes in a batch, durably and as a whole; a document of the same id is replaced, the last wins.
 
-        ``vectors`` is float32[len(documents), dimension], a row of NaN for none; None is none for any. A replaced
-        document stands where the new one came. Raises ``SourceError`` for a document that cannot be stored.
+        ``vectors`` is float32[len(documents), dimension], a row of NaN for none; None is none for any. ``cut`` marks
+        those whose text was longer than the embedder sees. A replaced document stands where the new one came. Raises
+        ``SourceError`` for a document that cannot be stored.
         """
         self._check_vectors(len(documents), vectors)
-        self._stage().add(documents, vectors)
+        self._stage().add(documents, vectors, cut)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Removes documents, committed or staged; unknown ids are no error."""
@@ -169,7 +174,7 @@ class IndexWriter:
         """What a staging database must have been begun with to be gone on with."""
         base = self._base.generation if self._base else 0
         spec = msgspec.json.encode(msgspec.structs.replace(self.spec, source="")).decode()
-        return "\n".join((fingerprint, f"fresh={fresh}", f"base={base}", f"next={self._next_number()}", spec))
+        return "\n".join((_STAGED, fingerprint, f"fresh={fresh}", f"base={base}", f"next={self._next_number()}", spec))
 
     def _next_number(self) -> int:
         """One more than any finished generation in the folder, current or not."""

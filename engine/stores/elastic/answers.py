@@ -58,8 +58,8 @@ def id_of(hit: Json, id_field: str = "") -> str:
     """The document's id: the engine's own, or the value of the field that identifies it."""
     if not id_field:
         return str(hit["_id"])
-    values = next(iter((hit.get("fields") or {}).values()), None)
-    return str(values[0]) if values else str(hit["_id"])
+    value = first_value(hit, id_field)
+    return str(hit["_id"] if value is None else value)
 
 
 def aligned(hits: Hits, ids: Sequence[str]) -> tuple[FloatArray, FloatArray]:
@@ -131,10 +131,10 @@ def first_value(hit: Json, field: str) -> Any:
     return values
 
 
-def marked_spans(field: str, marked: str, text: str) -> list[Highlight]:
-    """The marked spans as characters of ``text``; none where the engine marked another text."""
+def marked_spans(field: str, marked: str, text: str, start_at: int = 0) -> list[Highlight]:
+    """The marked spans as characters of ``text`` from ``start_at`` on; none where the engine marked another text."""
     plain = marked.replace(OPEN, "").replace(CLOSE, "")
-    base = text.find(plain)
+    base = text.find(plain, start_at)
     if base < 0:
         return []
     spans, at, start = [], base, base

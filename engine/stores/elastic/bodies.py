@@ -205,7 +205,7 @@ def ranked(query: Json, size: int, shape: IndexShape, id_field: str = "") -> Jso
         "size": min(size, MOST),
         "track_total_hits": True,
         **order_of(shape),
-        **_bare(shape, id_field),
+        **_bare(id_field),
     }
 
 
@@ -216,11 +216,8 @@ def order_of(shape: IndexShape) -> Json:
     return {"sort": [{"_score": "desc"}, {ORDER: {"order": "asc", "missing": "_last"}}], "track_scores": True}
 
 
-def _bare(shape: IndexShape, id_field: str) -> Json:
-    return {
-        "_source": False,
-        **({"docvalue_fields": [exact_field(id_field, shape, "store.id_field")]} if id_field else {}),
-    }
+def _bare(id_field: str) -> Json:
+    return {"_source": False, **({"docvalue_fields": [id_field]} if id_field else {})}
 
 
 def knn(
@@ -270,24 +267,34 @@ def exact_knn(field: VectorField, vector: Sequence[float], restricted: Json, eng
     return {"script_score": {"query": among, "script": script}}
 
 
-def of_ids(ids: Sequence[str], shape: IndexShape, id_field: str = "") -> Json:
+def alone(body: Json, name: str) -> Json:
+    """The same search among the documents without a value of that field."""
+    lacking = {"bool": {"must_not": {"exists": {"field": name}}}}
+    if "knn" in body:
+        near = body["knn"]
+        among = [one for one in (near.get("filter"), lacking) if one]
+        return {**body, "knn": {**near, "filter": {"bool": {"filter": among}}}}
+    return {**body, "query": {"bool": {"must": [body["query"]], "filter": [lacking]}}}
+
+
+def of_ids(ids: Sequence[str], id_field: str = "") -> Json:
     """The query for documents by their ids."""
     if id_field:
-        return {"terms": {exact_field(id_field, shape, "store.id_field"): list(ids)}}
+        return {"terms": {id_field: list(ids)}}
     return {"ids": {"values": list(ids)}}
 
 
-def completed(query: Json, ids: Sequence[str], shape: IndexShape, id_field: str = "") -> Json:
+def completed(query: Json, ids: Sequence[str], id_field: str = "") -> Json:
     """A search for what ``query`` gives each of these documents, 0 where it does not match."""
-    only = {"bool": {"filter": [of_ids(ids, shape, id_field)], "should": [query]}}
-    return {"query": only, "size": len(ids), "track_total_hits": False, **_bare(shape, id_field)}
+    only = {"bool": {"filter": [of_ids(ids, id_field)], "should": [query]}}
+    return {"query": only, "size": len(ids), "track_total_hits": False, **_bare(id_field)}
 
 
-def by_ids(ids: Sequence[str], shape: IndexShape, fields: Sequence[str] = (), id_field: str = "") -> Json:
+def by_ids(ids: Sequence[str], fields: Sequence[str] = (), id_field: str = "") -> Json:
     """A search for values of stored fields: of ``fields``."""
-    bare = _bare(shape, id_field)
+    bare = _bare(id_field)
     return {
-        "query": {"bool": {"filter": [of_ids(ids, shape, id_field)]}},
+        "query": {"bool": {"filter": [of_ids(ids, id_field)]}},
         "size": len(ids),
         "track_total_hits": False,
         **bare,
@@ -299,7 +306,7 @@ def stored(ids: Sequence[str], shape: IndexShape, wanted: Sequence[str], id_fiel
     """A search for the documents themselves, without vectors, or with the fields in ``wanted`` alone."""
     leave_out = [*shape.vectors, *shape.sparse]
     source: Json = {"includes": list(wanted)} if wanted else {"excludes": leave_out}
-    return {**by_ids(ids, shape, (), id_field), "_source": source}
+    return {**by_ids(ids, (), id_field), "_source": source}
 
 
 def statistics(terms: Sequence[tuple[str, str]]) -> Json:

@@ -40,7 +40,7 @@ def connect(
     """
     from elasticsearch import AsyncElasticsearch
 
-    from engine.stores.elastic.node import PlainNode
+    from engine.stores.elastic.node import FastJson, PlainNode
 
     options: dict[str, Any] = {"cloud_id": store.cloud_id} if store.cloud_id else {"hosts": hosts(store)}
     _allow(store, rule or OfflineRule())
@@ -49,6 +49,7 @@ def connect(
         **_sign_in(store, base_dir, environ),
         **_trust(store, base_dir),
         node_class=PlainNode,
+        serializer=FastJson(),
         connections_per_node=CONNECTIONS,
         request_timeout=timeout_s,
         # one more try mends a connection that the server closed; a server that is busy is not asked again at once

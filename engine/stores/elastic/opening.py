@@ -1,0 +1,147 @@
+"""Opening an index: what answers and what it holds is asked at once; the searches' own client is made with the first.
+
+``open_elastic`` is synchronous, as every opener is, and may be called where a loop runs: it asks on one of its own, in
+one of the threads of the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.embedders import registry as embedders
+from engine.embedders.base import EmbedContext
+from engine.errors import EngineError, IndexMismatchError, SettingsError
+from engine.remote.offline import OfflineRule
+from engine.settings.schema import DenseLeg, GraphLeg, LexicalLeg, Settings, SparseLeg, StoreSettings
+from engine.stores.elastic import bodies
+from engine.stores.elastic.cluster import Cluster
+from engine.stores.elastic.connection import connect, place
+from engine.stores.elastic.detect import Engine, detect
+from engine.stores.elastic.faults import Place, engine_error
+from engine.stores.elastic.mapping import IndexShape, read
+from engine.stores.elastic.store import ElasticStore
+
+OPENING_S = 15.0
+"""Longest time for finding out what answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What answered, and what its index holds."""
+
+    engine: Engine
+    shape: IndexShape
+
+
+def open_elastic(settings: Settings, base_dir: Path, executor: Executor, explicit: Collection[str]) -> ElasticStore:
+    """The store of the settings' index. Raises ``EngineError``, ``IndexMismatchError`` and ``SettingsError``."""
+    store, rule = settings.store, OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
+    if not store.index:
+        raise SettingsError(
+            "store.index is empty: it is the index to search",
+            path="store.index",
+            hint="`rankscope connect URL` lists the indices",
+        )
+    found = executor.submit(asyncio.run, probe(store, base_dir, rule)).result()
+    if found.engine.name != store.kind:
+        right = found.engine.name
+        raise SettingsError(
+            f"store.kind is {store.kind!r}, but {place(store)} is {found.engine}",
+            path="store.kind",
+            hint=f'write store.kind = "{right}"',
+        )
+    check(settings, found.shape, executor, base_dir, explicit)
+    client = connect(store, base_dir, rule=rule, timeout_s=settings.budget.query_ms / 1e3)
+    return ElasticStore(Cluster(client, found.engine, found.shape, store), settings, base_dir)
+
+
+async def probe(store: StoreSettings, base_dir: Path, rule: OfflineRule | None = None) -> Found:
+    """Ask what answers and what the index holds. Raises ``EngineError``, and ``StoreError`` for what is no engine."""
+    client = connect(store, base_dir, rule=rule, timeout_s=OPENING_S)
+    at = Place(place(store), store.index)
+    try:
+        async with asyncio.timeout(OPENING_S):
+            engine = await detect(client)
+            return Found(engine, await read(client, store.index, engine))
+    except TimeoutError:
+        raise EngineError(
+            f"{at.host}: no answer within {OPENING_S:.0f} s",
+            kind="timeout",
+            hint="is the engine overloaded, or paused?",
+        ) from None
+    except Exception as error:
+        raise engine_error(error, at) from error
+    finally:
+        await client.close()
+
+
+def check(settings: Settings, shape: IndexShape, executor: Executor, base_dir: Path, explicit: Collection[str]) -> None:
+    """Refuses legs of weight above 0 that the index cannot answer.
+
+    Raises ``SettingsError`` for fields that it lacks, ``IndexMismatchError`` where it was made with another analyzer or
+    embedder.
+    """
+    for name, leg in settings.legs.items():
+        if settings.weights.get(name, 0) <= 0:
+            continue
+        match leg:
+            case LexicalLeg():
+                _check_lexical(name, leg, shape, f"legs.{name}.analyzer" in explicit)
+            case GraphLeg():
+                raise SettingsError(
+                    f"legs.{name} searches RAGFlow's knowledge graph, which store.kind {settings.store.kind!r} has not",
+                    path=f"legs.{name}.kind",
+                    hint='set store.kind = "ragflow", or take the leg away',
+                )
+            case DenseLeg():
+                _check_dense(name, leg, shape, executor, settings, base_dir)
+            case SparseLeg():
+                shape.sparse_field(leg.field, name)
+
+
+def _check_lexical(name: str, leg: LexicalLeg, shape: IndexShape, explicit: bool) -> None:
+    if leg.synonyms:
+        raise SettingsError(
+            f"legs.{name}.synonyms: this engine expands synonyms by the index's own analyzer",
+            path=f"legs.{name}.synonyms",
+            hint="take it away, and put a synonym filter into the analyzer of the field",
+        )
+    if leg.body and leg.template:
+        raise SettingsError(
+            f"legs.{name}: body and template are both set", path=f"legs.{name}.template", hint="take one of them away"
+        )
+    if leg.body or leg.template:
+        return
+    for field in bodies.searched_fields(leg, shape, name):
+        wanted = leg.analyzers.get(field, leg.analyzer if explicit or leg.analyzer != LexicalLeg().analyzer else "")
+        built = shape.text.get(field, wanted)
+        if wanted and wanted != built:
+            key = f"analyzers.{field}" if field in leg.analyzers else "analyzer"
+            raise IndexMismatchError(
+                f"legs.{name}.{key} is {wanted!r}, but the index {shape.name} has {built!r} for {field!r}.",
+                hint="Leave it out: the index's own is used.",
+            )
+
+
+def _check_dense(
+    name: str, leg: DenseLeg, shape: IndexShape, executor: Executor, settings: Settings, base_dir: Path
+) -> None:
+    vectors = shape.vector_field(leg.field, name)
+    context = EmbedContext(executor, None, settings.providers, base_dir)
+    embedder = embedders.make(leg.embedder, context, path=f"legs.{name}.embedder").info
+    made_by = shape.meta.get("embedder", "")
+    if made_by and made_by != embedder.name:
+        raise IndexMismatchError(
+            f"legs.{name}.embedder is {leg.embedder}, but the vectors of {shape.name} are by {made_by}.",
+            hint=f"Set legs.{name}.embedder = {made_by}.",
+        )
+    if embedder.dimension and vectors.dimension and embedder.dimension != vectors.dimension:
+        raise IndexMismatchError(
+            f"legs.{name}.embedder makes vectors of {embedder.dimension} dimensions, "
+            f"but those in {vectors.name} of {shape.name} have {vectors.dimension}.",
+            hint=f"Set legs.{name}.embedder to the one that made them, or weights.{name} = 0.",
+        )

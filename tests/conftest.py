@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from engine.local.worker.processor import spare_broken_tiles
 from tests.servers.engines import any_engine, elasticsearch_8, elasticsearch_9, group, opensearch_2
 
 __all__ = ["any_engine", "elasticsearch_8", "elasticsearch_9", "opensearch_2"]
@@ -22,3 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if name := group(item):
             item.add_marker(pytest.mark.xdist_group(name))
+
+# As the worker does: oneDNN reads it at the first product, and some test computes one before any bf16.
+spare_broken_tiles()

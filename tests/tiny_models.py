@@ -56,7 +56,7 @@ def tiny_reranker(folder: Path, family: str, **overrides: Any) -> Path:
 
     torch.manual_seed(7)
     tokenizer = _tokenizer(family)
-    config = _config(family, len(tokenizer), num_labels=1, **overrides)
+    config = _config(family, len(tokenizer), **({"num_labels": 1} | overrides))
     auto = "AutoModelForCausalLM" if family == "qwen3" else "AutoModelForSequenceClassification"
     model = getattr(transformers, auto).from_config(config)
     return _save(folder, model, tokenizer)

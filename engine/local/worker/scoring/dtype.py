@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import cache
 from typing import Any
 
 import torch
 
-from engine.errors import RerankerError
+from engine.errors import ModelError
+from engine.local.models.memory import free_memory
 from engine.local.worker.processor import spare_broken_tiles
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -20,8 +20,8 @@ WORTH = 1.2
 
 
 def device_of(asked: str) -> torch.device:
-    """``auto``: the CUDA device with the most free memory, else mps, else cpu. Raises ``RerankerError`` for one that is
-    not there."""
+    """``auto``: the CUDA device with the most free memory, else mps, else cpu. Raises ``ModelError`` for one that is not
+    there."""
     cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
     mps = torch.backends.mps.is_available()
     if asked == "auto":
@@ -31,10 +31,10 @@ def device_of(asked: str) -> torch.device:
     try:
         device = torch.device(asked)
     except RuntimeError as error:
-        raise RerankerError(f"{asked!r} is no device", hint="auto, cpu, cuda, cuda:1 or mps", stage="rerank") from error
+        raise ModelError(f"{asked!r} is no device", kind="device", hint="auto, cpu, cuda, cuda:1 or mps") from error
     there = {"cpu": True, "cuda": (device.index or 0) < cuda, "mps": mps}
     if not there.get(device.type, False):
-        raise RerankerError(f"there is no device {asked} here", hint='rerank.device = "auto" takes what is there')
+        raise ModelError(f"there is no device {asked} here", kind="device", hint='"auto" takes what is there')
     return device
 
 
@@ -47,17 +47,17 @@ def dtype_of(asked: str, device: torch.device, stored: torch.dtype) -> torch.dty
     weights and computes in what ``auto`` would for a half checkpoint.
     """
     if asked not in (*DTYPES, "auto", "int8"):
-        raise RerankerError(
+        raise ModelError(
             f"{asked!r} is no number format of ours",
+            kind="device",
             hint="auto, fp32, bf16, fp16 or int8; int8 is of weights alone: with int8 activations a score would depend "
             "on the other documents of its batch",
-            stage="rerank",
         )
     if device.type == "cpu":
         spare_broken_tiles()
     if asked in DTYPES:
         if device.type == "cuda" and asked == "bf16" and torch.cuda.get_device_capability(device)[0] < 8:
-            raise RerankerError(f"{device} does not compute bf16", hint='rerank.dtype = "fp16" or "auto"')
+            raise ModelError(f"{device} does not compute bf16", kind="device", hint='dtype "fp16" or "auto" does')
         return DTYPES[asked]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
@@ -84,16 +84,9 @@ def speedup(half: torch.dtype) -> float:
     return times[torch.float32] / times[half]
 
 
-def free_bytes(device: torch.device) -> int:
-    """Memory that can still be taken on a device."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            available = next(line for line in file if line.startswith("MemAvailable:"))
-        return int(available.split()[1]) * 1024
-    except (OSError, StopIteration):
-        return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) // 2
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that can still be taken on a device, None where nobody says; Apple's GPUs share the main memory."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
 
 
 def stored_dtype(config: Any) -> torch.dtype:

@@ -92,10 +92,8 @@ class PairEncoder:
         fast.no_truncation()
         if prompt is None:
             self.frame = _own_frame(tokenizer)
-            fast.encode_special_tokens = True
             self._spellings = _spellings(tokenizer)
             _check_pairs(tokenizer, self)
-            fast.encode_special_tokens = True  # the tokenizer's own call sets it back
         else:
             self.frame = _prompt_frame(fast, prompt)
             _check_prompt(self)
@@ -130,6 +128,7 @@ class PairEncoder:
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
         """The ids of each text alone; special tokens in it are plain text."""
+        self._fast.encode_special_tokens = True  # any call of the tokenizer around it sets this back
         encoded = self._fast.encode_batch_fast([_clean(text) for text in texts], add_special_tokens=False)
         return [self._spelled(np.asarray(one.ids, dtype=np.int32)) for one in encoded]
 
@@ -197,7 +196,6 @@ def _prompt_frame(fast: Tokenizer, prompt: Prompt) -> Frame:
     added = fast.get_added_tokens_decoder()
     markers = {int(at): added[int(at)] for ids in (before, between, after) for at in ids if int(at) in added}
     fast.add_special_tokens([AddedToken(one.content, normalized=False, special=True) for one in markers.values()])
-    fast.encode_special_tokens = True
     return Frame(before, prompt.query, between, prompt.document, after, prompt.bare, prompt.instruction)
 
 

@@ -15,6 +15,8 @@ import transformers
 
 from engine.errors import MissingExtraError, RerankerError
 from engine.local.base import ModelInfo, ModelSpec, Parity
+from engine.local.models.files import check_folder, revision_of
+from engine.local.models.memory import check_memory, estimate
 from engine.local.worker.processor import spare_broken_tiles
 from engine.local.worker.scoring import causal, packed
 from engine.local.worker.scoring.dtype import NAMES, device_of, dtype_of, free_bytes, stored_dtype
@@ -70,7 +72,9 @@ def load_scorer(spec: ModelSpec, folder: Path, progress: Progress) -> LocalScore
     begun = time.perf_counter()
     spared = spare_broken_tiles()
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    check_folder(folder)
     plan = _prepare(spec, folder)
+    _check_memory(plan)
     max_tokens = _max_tokens(spec, plan)
     encoder = PairEncoder(plan.tokenizer, plan.family.prompt, max_tokens, spec.model)
     choice = _choose(plan, encoder, progress)
@@ -83,7 +87,7 @@ def load_scorer(spec: ModelSpec, folder: Path, progress: Progress) -> LocalScore
     info = ModelInfo(
         role="reranker",
         model=spec.model,
-        revision=spec.revision,
+        revision=revision_of(folder),
         dtype=choice.format,
         device="cuda:all" if plan.spread else str(plan.device),
         backend=choice.backend.name,
@@ -117,11 +121,20 @@ def _prepare(spec: ModelSpec, folder: Path) -> _Plan:
     return _Plan(spec, folder, config, family, tokenizer, device, dtype, _must_spread(spec, folder, device))
 
 
+def _check_memory(plan: _Plan) -> None:
+    """Raises ``ModelError`` where the model does not fit on its device."""
+    if not plan.spread:
+        name = "int8" if plan.spec.dtype == "int8" else NAMES[plan.dtype]
+        need = estimate(plan.folder, "reranker", name, plan.spec.budget or BUDGETS[plan.device.type])
+        check_memory(plan.spec.model, need, free_bytes(plan.device), str(plan.device))
+
+
 def _must_spread(spec: ModelSpec, folder: Path, device: torch.device) -> bool:
     """Whether one GPU cannot hold the weights and several are there. Needs accelerate."""
     if device.type != "cuda" or spec.device not in ("auto", "cuda") or torch.cuda.device_count() < 2:
         return False
-    if _stored_bytes(folder) < 0.8 * free_bytes(device):
+    free = free_bytes(device)
+    if free is None or _stored_bytes(folder) < 0.8 * free:
         return False
     if find_spec("accelerate") is None:
         raise MissingExtraError(
@@ -222,7 +235,8 @@ def _sees_all(config: Any) -> bool:
 
 def _reference_fits(plan: _Plan) -> bool:
     stored = torch.finfo(stored_dtype(plan.config)).bits // 8
-    return _stored_bytes(plan.folder) * 4 // stored <= REFERENCE_SHARE * free_bytes(plan.device)
+    free = free_bytes(plan.device)
+    return free is None or _stored_bytes(plan.folder) * 4 // stored <= REFERENCE_SHARE * free
 
 
 def _first_line(error: Exception) -> str:

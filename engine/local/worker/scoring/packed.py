@@ -154,6 +154,8 @@ class Packed:
             if stopped():
                 raise Stopped
             hidden = encoder.layer(layer, hidden, spans, None)
+        if stopped():
+            raise Stopped
         if encoder.pools_mean:
             hidden = encoder.norm(encoder.layer(last, hidden, spans, None))
             hidden = torch.stack([part.mean(dim=0) for part in torch.split(hidden, lengths)])

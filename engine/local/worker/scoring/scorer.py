@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
@@ -45,6 +46,7 @@ class LocalScorer:
         self._encoder = encoder
         self._backend = backend
         self._batch = batch
+        self._most = sys.maxsize
 
     @property
     def info(self) -> ModelInfo:
@@ -53,18 +55,22 @@ class LocalScorer:
     def pairs(self, query: str, texts: Sequence[str], instruction: str = "", max_tokens: int = 0) -> list[Pair]:
         return [*self._encoder.pairs(query, texts, instruction, max_tokens)]
 
-    def score(self, pairs: Sequence[Pair], stopped: Callable[[], bool] = never) -> list[float]:
+    def batches(self, pairs: Sequence[Pair], budget: int = 0, batch: int = 0) -> list[list[int]]:
+        tokens = min(budget or self._info.budget, self._most)
+        return plan([pair.length for pair in pairs], tokens, batch or self._batch, padded=self._backend.pads)
+
+    def score(
+        self, pairs: Sequence[Pair], stopped: Callable[[], bool] = never, budget: int = 0, batch: int = 0
+    ) -> list[float]:
         own = cast("Sequence[TokenPair]", pairs)  # this scorer's
         scores = [0.0] * len(pairs)
         waiting = list(range(len(pairs)))
         while waiting:
-            lengths = [pairs[at].length for at in waiting]
-            batches = plan(lengths, self._info.budget, self._batch, padded=self._backend.pads)
             done: set[int] = set()
-            for batch in batches:
+            for together in self.batches([pairs[at] for at in waiting], budget, batch):
                 if stopped():
                     raise Stopped
-                members = [waiting[at] for at in batch]
+                members = [waiting[at] for at in together]
                 values = self._attempt([own[at] for at in members], stopped)
                 if values is None:
                     break
@@ -103,7 +109,7 @@ class LocalScorer:
                 hint="a smaller rerank.max_tokens, a smaller model, or another device",
                 stage="rerank",
             )
-        budget = max(min(self._info.budget, tokens) // 2, 1)
+        budget = self._most = max(min(self._info.budget, tokens) // 2, 1)
         note = f"out of memory at {tokens} tokens: batches of {budget} since"
         notes = tuple(each for each in self._info.notes if not each.startswith("out of memory"))
         self._info = msgspec.structs.replace(self._info, budget=budget, notes=(*notes, note))

@@ -20,8 +20,8 @@ WORTH = 1.2
 
 
 def device_of(asked: str) -> torch.device:
-    """``auto``: the CUDA device with the most free memory, else mps, else cpu. Raises ``ModelError`` for one that is not
-    there."""
+    """``auto``: the CUDA device with the most free memory, else mps, else cpu. Raises ``ModelError`` for one that
+    is not there."""
     cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
     mps = torch.backends.mps.is_available()
     if asked == "auto":

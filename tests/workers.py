@@ -16,6 +16,7 @@ import numpy as np
 from engine.errors import ModelError
 from engine.local.base import ModelInfo, ModelSpec, Stopped
 from engine.local.messages import Configure
+from engine.local.worker.planner import plan
 from engine.local.worker.run import run
 from engine.local.worker.slots import Model, OnProgress
 
@@ -57,7 +58,16 @@ class LengthModel:
     def pairs(self, query: str, texts: Sequence[str], instruction: str = "", max_tokens: int = 0) -> list[LengthPair]:
         return [LengthPair(text) for text in texts]
 
-    def score(self, pairs: Sequence[LengthPair], stopped: Callable[[], bool] = lambda: False) -> list[float]:
+    def batches(self, pairs: Sequence[LengthPair], budget: int = 0, batch: int = 0) -> list[list[int]]:
+        return plan([pair.length for pair in pairs], budget or self.info.budget, batch)
+
+    def score(
+        self,
+        pairs: Sequence[LengthPair],
+        stopped: Callable[[], bool] = lambda: False,
+        budget: int = 0,
+        batch: int = 0,
+    ) -> list[float]:
         end = time.monotonic() + self._seconds
         while time.monotonic() < end:
             if stopped():

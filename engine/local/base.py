@@ -103,9 +103,17 @@ class Scorer(Protocol):
         """Each text with the query, as ids (the documents' from the cache where they were seen before)."""
         ...
 
-    def score(self, pairs: Sequence[Pair], stopped: Callable[[], bool] = ...) -> list[float]:
+    def batches(self, pairs: Sequence[Pair], budget: int = 0, batch: int = 0) -> list[list[int]]:
+        """Which of the pairs go through the model together: indices, longest first. A pass holds at most ``budget``
+        tokens (0: as the model was loaded; never more than memory allowed) and ``batch`` pairs (0: no such limit)."""
+        ...
+
+    def score(
+        self, pairs: Sequence[Pair], stopped: Callable[[], bool] = ..., budget: int = 0, batch: int = 0
+    ) -> list[float]:
         """The raw score of each pair, computed in fp32 at the end, in the order given; pairs of different queries may
-        be mixed. ``stopped`` is asked between layers of long batches. Raises ``Stopped``, and torch's own errors."""
+        be mixed. ``stopped`` is asked between layers of long batches, which are those of ``batches``. Raises
+        ``Stopped``, and torch's own errors."""
         ...
 
 

@@ -32,7 +32,6 @@ from engine.local.messages import (
 )
 from engine.local.worker.channel import Channel
 from engine.local.worker.jobs import EncodeJob, OpenJob, ScoreJob, Turns
-from engine.local.worker.planner import plan
 from engine.local.worker.slots import Loader, Slots, failure
 from engine.logs import logger
 
@@ -185,10 +184,10 @@ class Worker:
     def _score(self, jobs: Sequence[ScoreJob]) -> None:
         """One round: windows of the jobs by turns, in batches of like length."""
         model = cast(Scorer, self._slots.get(jobs[0].spec))
-        budget = jobs[0].ask.budget or model.info.budget or _BUDGET
+        ask = jobs[0].ask
+        budget = ask.budget or model.info.budget or _BUDGET
         owners, pairs = self._windows(model, jobs, budget * (_SHARED if len(jobs) > 1 else 1))
-        batch = jobs[0].ask.batch
-        for indices in plan([pair.length for pair in pairs], budget, batch, len(pairs)):
+        for indices in model.batches(pairs, ask.budget, ask.batch):
             while (query := self._urgent()) is not None:
                 self._encode(query)
             live = [index for index in indices if not owners[index][0].cancelled]
@@ -238,7 +237,8 @@ class Worker:
         jobs = list(dict.fromkeys(job for job, _ in owners))
         start = time.perf_counter()
         try:
-            scores = model.score(pairs, lambda: all(job.cancelled for job in jobs))
+            ask = jobs[0].ask
+            scores = model.score(pairs, lambda: all(job.cancelled for job in jobs), ask.budget, ask.batch)
         except Stopped:
             return
         except Exception as error:

@@ -97,7 +97,7 @@ QUIRKS: dict[str, Quirk] = {
         Quirk(
             "shards",
             "shard's idf",
-            "On OpenSearch each shard of the index counts its own documents: with one idf for all, this chunk's place in"
+            "On OpenSearch each shard of the index counts for itself: with one idf for all, this chunk's place in"
             " the text list is another.",
             "https://www.elastic.co/docs/solutions/search/full-text/search-relevance/consistent-scoring",
         ),

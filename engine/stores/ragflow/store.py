@@ -16,12 +16,12 @@ from engine.analysis.query import Query
 from engine.errors import StoreError
 from engine.records import Analysis, Document, FloatArray, QueryTerm, ScoreKind
 from engine.remote.offline import OfflineRule
-from engine.settings.schema import GraphLeg, LexicalLeg, Settings, SparseLeg, StoreSettings
+from engine.settings.schema import GraphLeg, LexicalLeg, RagflowSettings, Settings, SparseLeg, StoreSettings
 from engine.stores.base import Explanation, FacetCount, Filter, Highlight, LegHits, LegRequest, StoreInfo
 from engine.stores.elastic import answers
 from engine.stores.elastic.connection import connect, place
 from engine.stores.elastic.faults import Place
-from engine.stores.ragflow import bodies, comparison, fields, flags, similarity
+from engine.stores.ragflow import bodies, comparison, fields, flags, similarity, typed
 from engine.stores.ragflow.comparison import Asking, Comparison
 from engine.stores.ragflow.documents import SOURCE, document_of
 from engine.stores.ragflow.index import (
@@ -31,7 +31,7 @@ from engine.stores.ragflow.index import (
     catalogue,
     no_knowledge_base,
 )
-from engine.stores.ragflow.question import Question, build, normal, stripped
+from engine.stores.ragflow.question import Question, build, normal
 from engine.stores.ragflow.tokens import IndexWords, forms
 
 BEST = "best field"
@@ -40,7 +40,6 @@ PHRASES = "phrases"
 """What of a score no single term gives."""
 _FROZEN = "RAGFlow's mapping fixes k1 and b, and its query the boosts"
 _WORD = re.compile(r"\w+")
-_SYNONYMS = 8
 
 
 class RagflowStore:
@@ -64,19 +63,24 @@ class RagflowStore:
 
         Raises ``StoreError`` (nothing there, not RAGFlow's) and ``SettingsError`` (no knowledge base named).
         """
-        store = settings.store
-        rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
-        where = Place(place(store), store.index)
-
-        async def look() -> tuple[Shape, Sequence[KnowledgeBase]]:
-            async with connect(store, base_dir, rule=rule) as client:
-                index = RagflowIndex(client, store, where)
-                return await index.shape(), () if store.ragflow.kb_ids else await catalogue(index)
-
-        shape, known = executor.submit(asyncio.run, look()).result()
-        if not store.ragflow.kb_ids:
+        shape, known = executor.submit(asyncio.run, cls._look(settings, base_dir)).result()
+        if not settings.store.ragflow.kb_ids:
             raise no_knowledge_base(known)
-        return cls(store, RagflowIndex(connect(store, base_dir, rule=rule), store, where), shape, base_dir)
+        return cls(settings.store, _index(settings, base_dir), shape, base_dir)
+
+    @classmethod
+    async def _look(cls, settings: Settings, base_dir: Path) -> tuple[Shape, Sequence[KnowledgeBase]]:
+        index = _index(settings, base_dir)
+        async with index.client:
+            return await index.shape(), () if settings.store.ragflow.kb_ids else await catalogue(index)
+
+    @classmethod
+    async def knowledge_bases(cls, settings: Settings, base_dir: Path) -> tuple[KnowledgeBase, ...]:
+        """The index's knowledge bases, or those of them that the settings name. Raises ``StoreError``."""
+        index = _index(settings, base_dir)
+        async with index.client:
+            await index.shape()
+            return await catalogue(index, settings.store.ragflow.kb_ids)
 
     @property
     def info(self) -> StoreInfo:
@@ -116,7 +120,7 @@ class RagflowStore:
         """The index's words for the text; ``file`` has synonyms. Asked for once."""
         key = (text, file)
         if key not in self._words:
-            alike = _alike(text, self._rules(file)) if file else {}
+            alike = typed.alike(text, self._rules(file)) if file else {}
             self._words[key] = await self.index.words(normal(text), alike)
         return self._words[key]
 
@@ -140,8 +144,8 @@ class RagflowStore:
     # ---- legs
 
     def _scope(self, filters: Filter, query: Query, leg: object = None) -> bodies.Scope:
-        held = [_holds(name, value) for name, value in filters.items() if value is not None]
-        wanted, excluded = _clauses(query)
+        held = [typed.holds(name, value) for name, value in filters.items() if value is not None]
+        wanted, excluded = typed.restrictions(query)
         if isinstance(leg, GraphLeg):
             return bodies.graph_scope(self.settings.kb_ids, leg.types, held)
         return bodies.scope(self.settings.kb_ids, self.settings.doc_ids, [*held, *wanted], excluded)
@@ -275,6 +279,10 @@ class RagflowStore:
 
     # ---- RAGFlow's own way
 
+    def use(self, options: RagflowSettings) -> None:
+        """Search by other knowledge bases, documents or options from now on."""
+        self.settings = options
+
     async def catalogue(self) -> tuple[KnowledgeBase, ...]:
         """Every knowledge base of the index, with its documents."""
         return await catalogue(self.index)
@@ -294,35 +302,10 @@ class RagflowStore:
         await self.index.client.close()
 
 
-def _holds(name: str, value: object) -> bodies.Body:
-    return {"terms": {name: value}} if isinstance(value, list) else {"term": {name: value}}
-
-
-def _clauses(query: Query) -> tuple[list[bodies.Body], list[bodies.Body]]:
-    """What phrases ask for, and what exclusions forbid, as query strings over the index's tokens."""
-    wanted: list[bodies.Body] = []
-    excluded: list[bodies.Body] = []
-    for clause in query.clauses:
-        if not (clause.phrase or clause.excluded or clause.field):
-            continue
-        tokens = " ".join(forms(word)[0] for word in _WORD.findall(clause.text.lower()))
-        names = {clause.field: 1.0} if clause.field else fields.QUERY_FIELDS
-        string = bodies.query_string(f'"{tokens}"', names=names)
-        (excluded if clause.excluded else wanted).append(string)
-    return wanted, excluded
-
-
-def _alike(text: str, rules: Sequence[synonyms.Rule]) -> dict[str, list[str]]:
-    """Text → its synonyms, for the words of the question, as they are and as the index may hold them."""
-    present = {stripped(normal(text)), *_WORD.findall(normal(text))}
-    found: dict[str, list[str]] = {}
-    for rule in rules:
-        for key in rule.keys:
-            others = [value.lower() for value in rule.values if value != key][:_SYNONYMS]
-            if key.lower() in present:
-                for form in {key.lower(), *(forms(key.lower()) if " " not in key else ())}:
-                    found.setdefault(form, []).extend(others)
-    return found
+def _index(settings: Settings, base_dir: Path) -> RagflowIndex:
+    store = settings.store
+    rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
+    return RagflowIndex(connect(store, base_dir, rule=rule), store, Place(place(store), store.index))
 
 
 def _number(value: object) -> float:

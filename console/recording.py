@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from console.interruptible import finished
 from console.leaving import agree
 from console.opening import Wanted, load_for_search, open_index
 from console.output import Format, emit, encoded, json_bytes, json_line, note, readable, table
@@ -71,8 +73,8 @@ def record(
         # a loop run once per query: while a line of standard input is awaited, Ctrl-C ends the program at once
         runner = stack.enter_context(asyncio.Runner())
         pipeline = open_index(loaded, no_cache=wanted.no_cache)
-        stack.callback(lambda: runner.run(pipeline.close()))
-        runner.run(agree(pipeline, loaded.settings, texts, yes=wanted.yes))
+        stack.callback(lambda: finished(runner, pipeline.close))
+        finished(runner, lambda: agree(pipeline, loaded.settings, texts, yes=wanted.yes))
         bar = stack.enter_context(Bar())
         taking = stack.enter_context(recorder(wish.out, loaded.settings, pipeline.store.info, texts=wish.texts))
         show = stack.enter_context(printed)
@@ -83,10 +85,10 @@ def record(
                 bar.note(str(item))
                 continue
             search = pipeline.begin(readable(item.text), syntax=wish.syntax)
-            trace = runner.run(search.finish(loaded.settings))
+            trace = finished(runner, partial(search.finish, loaded.settings))
             if not tally.count(item, trace, bar.note):
                 continue
-            if problem := runner.run(taking.add(item.id, search)):
+            if problem := finished(runner, partial(taking.add, item.id, search)):
                 bar.note(f"query {item.id}: {problem}")
             show(item, trace)
         if tally.failed and tally.failed == tally.queries:

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from console import comparing
+from console.interruptible import finished
 from console.leaving import agree
 from console.noting import noted
 from console.opening import Wanted, load_for_search, open_index
@@ -103,10 +105,10 @@ def search_many(spec: str, wanted: Wanted, wish: Wish, *, syntax: bool) -> None:
         # a loop run once per query: while a line of standard input is awaited, Ctrl-C ends the program at once
         runner = stack.enter_context(asyncio.Runner())
         pipeline = open_index(loaded, no_cache=wanted.no_cache)
-        stack.callback(lambda: runner.run(pipeline.close()))
+        stack.callback(lambda: finished(runner, pipeline.close))
         if wanted.recording is None:
             texts = None if total is None else [item.text for item in items if not isinstance(item, Problem)]
-            runner.run(agree(pipeline, loaded.settings, texts, yes=wanted.yes))
+            finished(runner, lambda: agree(pipeline, loaded.settings, texts, yes=wanted.yes))
         bar = stack.enter_context(Bar())
         write_run = stack.enter_context(optional_run(wish.run))
         show = stack.enter_context(printing(wish.stdout))
@@ -117,7 +119,7 @@ def search_many(spec: str, wanted: Wanted, wish: Wish, *, syntax: bool) -> None:
                 bar.note(str(item))
                 continue
             search = pipeline.begin(readable(item.text), syntax=syntax)
-            runner.run(_finished(search, loaded.settings))
+            finished(runner, partial(_finished, search, loaded.settings))
             trace = search.trace
             assert trace is not None
             if not tally.count(item, trace, bar.note):

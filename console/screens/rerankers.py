@@ -178,8 +178,8 @@ class RerankerScreen(Dialog[Picked]):
         line.insert_text_at_cursor(beginning)
 
     def on_key(self, event: events.Key) -> None:
-        """Letters begin to find; the list follows the arrows while they are typed."""
-        if self._asking:
+        """Letters begin to find, but for c once something is marked; the list follows the arrows meanwhile."""
+        if self._asking or (event.key == "c" and self._marked and not isinstance(self.focused, Input)):
             return
         finding = isinstance(self.focused, Input)
         moves = {"down": "cursor_down", "up": "cursor_up", "pagedown": "page_down", "pageup": "page_up"}
@@ -244,10 +244,6 @@ class RerankerScreen(Dialog[Picked]):
         self._repaint()
 
     def action_compare(self) -> None:
-        """Compare the marked; with none marked it is the first letter of what is to be found."""
-        if not self._marked:
-            self._find("c")
-            return
         if len(self._marked) < 2:
             self._say("space marks another one, then c compares them")
             return

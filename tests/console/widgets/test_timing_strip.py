@@ -62,7 +62,7 @@ async def test_the_waterfall_says_when_how_long_where_and_how_it_ended() -> None
     assert "+14" in by_name["rerank"]
     assert "46 ms" in by_name["rerank"]
     assert "◐ 16/50, bud" in by_name["rerank"]
-    assert "▒" in next(line for line in lines if "top k" in line)
+    assert "▓" in next(line for line in lines if "top k" in line)
     assert by_name["lexical"].index("█") < by_name["dense"].index("█") < by_name["rerank"].index("█")
     assert "in all" in text
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from engine.evaluation.agreement import kendall_tau_b, rank_biased_overlap
+from engine.fusion.rank_lists import fuse_orders
 from engine.rerankers.remote.providers import table
 from tests.console.cli.conftest import Cli
 from tests.servers import embedders, strict, vendors
@@ -224,3 +226,53 @@ def test_an_index_is_built_and_searched_by_a_service(cli: Cli, corpus: Path, tmp
     assert all(result["legs"]["dense"]["raw"] is not None for result in report["results"])
     manifest: Any = json.loads((tmp_path / "made" / "rankscope-index.json").read_text())
     assert manifest["spec"]["embedding"]["dimension"] == embedders.DIMENSION
+
+
+def test_several_rerankers_are_compared_on_one_query(cli: Cli, index: Path) -> None:
+    """Orders, agreement, usage and outcome of each in the JSON; the same in the table."""
+    with running(vendors.VENDORS["tei"]) as server, running(lambda _: Reply(status=401, body=b"{}")) as broken:
+        own = (
+            *("--set", f'providers.tei={{base_url="{server.url}"}}'),
+            *("--set", f'providers.mine={{base_url="{broken.url}/v1", models=["m"]}}'),
+        )
+        asking = ("search", "seconds of sleep", "--index", index, "--rerankers", "term,tei,mine", *own)
+        found = cli(*asking)
+        assert found.code == 0, found.err
+        comparison = found.json["comparison"]
+        term, tei, mine = comparison["rerankers"]
+        assert [each["outcome"]["status"] for each in (term, tei, mine)] == ["ok", "ok", "failed"]
+        assert "401" in mine["outcome"]["text"]
+        assert mine["outcome"]["hint"]
+        assert tei["usage"]["requests"] == 1
+        assert tei["ms"] > 0
+        scores = [each["score"] for each in tei["ranking"]]
+        assert scores == sorted(scores, reverse=True)
+        assert comparison["first"] == len(scores) == len(term["ranking"])
+        pairs = {(each["a"], each["b"]): each for each in comparison["agreement"]}
+        assert pairs[("term", "mine")]["rbo"] is None
+        orders = [[each["id"] for each in one["ranking"]] for one in (term, tei)]
+        assert pairs[("term", "tei")]["rbo"] == pytest.approx(rank_biased_overlap(*orders))
+        assert pairs[("term", "tei")]["kendall_tau"] == pytest.approx(kendall_tau_b(*orders))
+        assert [each["id"] for each in comparison["fused"]] == list(fuse_orders(orders))
+        shown = cli(*asking, "-o", "table").out.decode()
+        assert all(word in shown for word in ("fused by rank", "RBO", "tau", "401"))
+
+
+def test_what_cannot_be_compared_is_said_before_anything_is_asked(cli: Cli, index: Path) -> None:
+    for names, expected in (("term", "two or more"), ("term,term", "each once"), ("term,jinna", "jinna")):
+        refused = cli("search", "seconds", "--index", index, "--rerankers", names)
+        assert (refused.code, refused.out) == (2, b"")
+        assert expected in refused.err
+    many = cli("search", "--queries", "-", "--index", index, "--rerankers", "term,tei")
+    assert many.code == 2
+
+
+def test_what_a_service_gets_is_said_once(cli: Cli, index: Path) -> None:
+    far = 'providers.far={base_url="http://192.0.2.1/v1", models=["m"], connect_s=0.05, retries=0}'
+    asking = ("search", "seconds", "--index", index, "--set", far, "--set", "rerank.provider=far")
+    first = cli(*asking)
+    assert first.code == 0
+    assert "far (m) at 192.0.2.1" in first.err
+    assert "the query and title and text of" in first.err
+    assert "gets the query" not in cli(*asking).err
+    assert "gets the query" not in cli(*asking, "--offline").err

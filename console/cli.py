@@ -34,6 +34,8 @@ COMMANDS = {
     "analyze": "Show the tokens each analyser makes of a text.",
     "evaluate": "Measure settings over judged queries: metrics, significance, gates.",
     "tune": "Search weights and other knobs over judged queries; save what held-out queries confirm.",
+    "ragflow": "Take one question in RAGFlow apart: five rankings, and what its filter loses.",
+    "export": "Write settings as the request of Elasticsearch, OpenSearch or RAGFlow.",
     "diff": "Compare two settings files: what differs, what it does, and to which queries.",
     "run": "Run a script of console actions with expectations.",
     "providers": "List the services that can rerank or embed, and which have a key.",

@@ -35,10 +35,10 @@ class Dialect:
         match leg := wish.settings.legs[name]:
             case LexicalLeg():
                 return boosted(words(wish, name, leg), boost)
-            case DenseLeg():
-                return (self.compare if every or leg.exact else self.nearest)(wish, name, leg, boost)
             case SparseLeg():
                 return boosted(self._expand(wish, name, leg), boost)
+            case DenseLeg():
+                return (self.compare if every or leg.exact else self.nearest)(wish, name, leg, boost)
 
     def _expand(self, wish: Wish, name: str, leg: SparseLeg) -> Body:
         field = wish.shape.sparse_field(leg.field, name)

@@ -105,9 +105,7 @@ def _linear_obstacles(wish: Wish) -> Iterator[Obstacle]:
 
 def _linear_body(wish: Wish) -> Body:
     share = shares(wish.settings)
-    found = [
-        {"retriever": _child(wish, name), "weight": share[name], "normalizer": "minmax"} for name in wish.active()
-    ]
+    found = [{"retriever": _child(wish, name), "weight": share[name], "normalizer": "minmax"} for name in wish.active()]
     linear = {"linear": {"retrievers": found, "rank_window_size": obstacles.depth(wish)}}
     return {"retriever": _reranked(wish, linear), **clauses.page(wish)}
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from engine.export.base import Obstacle, Wish
 from engine.export.scale import BY_EXTREMES, BY_TOPS, FIXED, LINES
-from engine.settings.schema import DenseLeg, LexicalLeg, SparseLeg
+from engine.settings.schema import DenseLeg, GraphLeg, LexicalLeg, SparseLeg
 
 
 def legs(wish: Wish) -> Iterator[Obstacle]:
-    """Synonyms of our own, search templates and analysers of sparse legs."""
+    """Synonyms of our own, search templates, analysers of sparse legs, and RAGFlow's knowledge graph."""
     for name, leg in wish.active().items():
+        if isinstance(leg, GraphLeg):
+            yield Obstacle(f"weights.{name}", "RAGFlow's knowledge graph is searched by RAGFlow alone", 0.0)
         at = f"legs.{name}"
         if isinstance(leg, LexicalLeg) and leg.synonyms:
             yield Obstacle(f"{at}.synonyms", "an engine's synonyms belong to its analyser", "")

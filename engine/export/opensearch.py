@@ -1,8 +1,8 @@
 """OpenSearch: the ``hybrid`` query with a normalization or a rank-fusion processor, and a sum of boosts.
 
 Sources: OpenSearch's documentation of search pipelines and hybrid search; 2.19.1 as it answers. Its ``min_max`` has a
-floor of 0.001 and is our ``opensearch-min-max``; weights must add up to 1; rank fusion takes weights from 3.1; the
-processors work on the first ``pagination_depth`` of each leg.
+floor of 0.001 and is our ``opensearch-min-max``; weights must add up to 1; rank fusion takes weights from 3.1; 2.19
+takes its constant in ``parameters`` alone; the processors work on the first ``pagination_depth`` of each leg.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.export import clauses, obstacles, rerankers
-from engine.export.base import Body, Boost, Form, Obstacle, Variable, Wish
+from engine.export.base import Body, Boost, Form, Obstacle, Variable, Version, Wish
 from engine.export.clauses import Dialect
 from engine.export.scale import boosts, shares
 from engine.settings.schema import DenseLeg
@@ -58,6 +58,11 @@ def _sum_body(wish: Wish) -> Body:
     return {**body, **_page(wish), **({"search_pipeline": processors} if processors else {})}
 
 
+def _before(wish: Wish, version: Version) -> bool:
+    """Whether the engine is older; where none is named 2.19 is meant."""
+    return (wish.version or DIALECT.oldest) < version
+
+
 # ---- hybrid
 
 
@@ -75,13 +80,15 @@ def _hybrid_body(wish: Wish) -> Body:
     total = sum(share.values())
     weights = [share[name] / total for name in wish.active()]
     combination = {"technique": "arithmetic_mean", "parameters": {"weights": weights}}
-    return _hybrid(wish, "normalization-processor", {"normalization": {"technique": "min_max"}, "combination": combination})
+    return _hybrid(
+        wish, "normalization-processor", {"normalization": {"technique": "min_max"}, "combination": combination}
+    )
 
 
 def _rrf_obstacles(wish: Wish) -> Iterator[Obstacle]:
     yield from obstacles.legs(wish)
     yield from obstacles.fusion(wish, ("rrf",), "", "")
-    if wish.version is None or wish.version < (3, 1):
+    if _before(wish, (3, 1)):
         yield from obstacles.equal_weights(wish, "its rank fusion has no weights before 3.1")
     yield from obstacles.features(wish)
     yield from obstacles.window(wish)
@@ -90,8 +97,11 @@ def _rrf_obstacles(wish: Wish) -> Iterator[Obstacle]:
 
 def _rrf_body(wish: Wish) -> Body:
     weights = [wish.settings.weights[name] for name in wish.active()]
-    how: dict[str, Any] = {"technique": "rrf", "rank_constant": wish.settings.fusion.rank_constant}
-    if len(set(weights)) > 1:
+    constant = wish.settings.fusion.rank_constant
+    how: dict[str, Any] = {"technique": "rrf", "rank_constant": constant}
+    if _before(wish, (3, 0)):
+        how["parameters"] = {"rank_constant": constant}  # 2.19 reads this one, and ignores the other without a word
+    elif len(set(weights)) > 1:
         how["parameters"] = {"weights": [weight / sum(weights) for weight in weights]}
     return _hybrid(wish, "score-ranker-processor", {"combination": how})
 
@@ -142,6 +152,12 @@ def _notes(wish: Wish) -> Iterator[str]:
         yield "the vector field names its engine in the mapping (lucene or faiss) and has space_type cosinesimil"
 
 
+def _rrf_notes(wish: Wish) -> Iterator[str]:
+    if wish.version is None:
+        yield "written for OpenSearch 2.19; later ones want --for-version, since rank_constant has moved"
+    yield from _hybrid_notes(wish)
+
+
 def _hybrid_notes(wish: Wish) -> Iterator[str]:
     yield "the pipeline is part of the body; PUT /_search/pipeline/NAME stores it, ?search_pipeline=NAME uses it"
     yield "on several shards the processor normalises over all of them, each leg to pagination_depth per shard"
@@ -176,6 +192,6 @@ FORMS = (
         _rrf_body,
         (2, 19),
         needs="the neural-search plugin",
-        notes=_hybrid_notes,
+        notes=_rrf_notes,
     ),
 )

@@ -45,11 +45,11 @@ def embed(name: str, text: str) -> list[float]:
     return embed_query(name, text)
 '''
 
-_MAIN = '''\
+_MAIN = """\
 if __name__ == "__main__":
     for rank, hit in enumerate(search(" ".join(sys.argv[1:]) or {query!r})["hits"]["hits"], 1):
         print(rank, hit["_id"], hit["_score"])
-'''
+"""
 
 
 def text(export: Export, wish: Wish, dialect: Dialect) -> str:
@@ -58,9 +58,7 @@ def text(export: Export, wish: Wish, dialect: Dialect) -> str:
     now = wish.with_settings(export.settings)
     head = [f'"""{export.form.label} on {dialect.name}: {export.form.summary}."""', "", *_imports(store, dialect.name)]
     client = _HTTPX if dialect.name == "opensearch" else _ELASTICSEARCH
-    asked = client.format(
-        address=access.address(store), path=export.search.path, options=_options(store, dialect.name)
-    )
+    asked = client.format(address=access.address(store), path=export.search.path, options=_options(store, dialect.name))
     query = wish.given.query.text if wish.given else "a query"
     parts = ["\n".join(head) + "\n\n" + asked]
     if any(isinstance(leg, DenseLeg) for leg in now.active().values()):

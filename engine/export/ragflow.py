@@ -1,7 +1,7 @@
 """RAGFlow: the settings of its retrieval, as its HTTP API takes them.
 
-RAGFlow fixes its fields, their boosts, its first fusion and its window; what remains is below. Source: infiniflow/ragflow,
-``Dealer.retrieval`` and the API of retrieval, state of August 2026.
+RAGFlow fixes its fields, their boosts, its first fusion and its window; what remains is below. Source:
+infiniflow/ragflow, ``Dealer.retrieval`` and the API of retrieval, state of August 2026.
 """
 
 from __future__ import annotations
@@ -24,22 +24,17 @@ _OWN_FILTERS = {"kb_id": "dataset_ids", "doc_id": "document_ids"}
 _QUIRKS: list[str] = PRESETS["ragflow"].values["rerank"]["quirks"]
 
 
-def _first(wish: Wish, kind: type) -> Iterator[str]:
-    return (name for name, leg in wish.settings.legs.items() if isinstance(leg, kind))
-
-
 def _obstacles(wish: Wish) -> Iterator[Obstacle]:
     settings = wish.settings
     if settings.fusion.combiner != "ragflow":
         yield Obstacle("fusion.combiner", "its first stage is b·BM25 + (1 + cos)/2", "ragflow")
-    for name in _first(wish, LexicalLeg):
-        if settings.weights.get(name, 0.0) not in FIRST_STAGE:
+    for name, leg in settings.legs.items():
+        weight = settings.weights.get(name, 0.0)
+        if isinstance(leg, LexicalLeg) and weight not in FIRST_STAGE:
             yield Obstacle(f"weights.{name}", "b is 0 since July 2026, 0.05 before", 0.0)
-    for name in _first(wish, DenseLeg):
-        leg = settings.legs[name]
-        if settings.weights.get(name, 0.0) == 0:
+        if isinstance(leg, DenseLeg) and leg.kind == "dense" and weight == 0:
             yield Obstacle(f"weights.{name}", "the vectors always count", 1.0)
-        if leg.similarity_threshold != settings.cut.threshold:
+        if isinstance(leg, DenseLeg) and leg.kind == "dense" and leg.similarity_threshold != settings.cut.threshold:
             least = leg.similarity_threshold
             yield Obstacle("cut.threshold", "one similarity_threshold cuts cosines and results", least)
     yield from obstacles.group(wish)

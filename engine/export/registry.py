@@ -28,7 +28,9 @@ class Engine:
 ENGINES: dict[str, Engine] = {
     engine.name: engine
     for engine in (
-        Engine("elasticsearch", "Elasticsearch", elasticsearch.FORMS, {"rrf": "rrf", "": "linear"}, elasticsearch.DIALECT),
+        Engine(
+            "elasticsearch", "Elasticsearch", elasticsearch.FORMS, {"rrf": "rrf", "": "linear"}, elasticsearch.DIALECT
+        ),
         Engine("opensearch", "OpenSearch", opensearch.FORMS, {"rrf": "rrf", "": "hybrid"}, opensearch.DIALECT),
         Engine("ragflow", "RAGFlow", ragflow.FORMS, {"": "retrieval"}),
     )
@@ -76,7 +78,9 @@ TARGETS: dict[str, Target] = {
 class Exported:
     """A target's text, and what to know of it.
 
-    changes  what differs from the settings, in order; notes  what to know; setup  requests to be made once before
+    changes  what differs from the settings, in order
+    notes    what to know
+    search   the request itself; setup  requests to be made once before
     """
 
     target: Target
@@ -85,6 +89,7 @@ class Exported:
     text: str
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
+    search: Request
     setup: tuple[Request, ...]
 
 
@@ -99,7 +104,8 @@ def export(wish: Wish, target: str, *, engine: str = "", form: str = "", nearest
     asked = replace(wish, program=where.name == "python")
     made = express_in(chosen, asked, form, nearest=nearest)
     notes = made.notes if asked.given is not None or asked.program else (*_placeholders(asked, chosen), *made.notes)
-    return Exported(where, chosen.name, made.form, where.text(made, asked, chosen), made.changes, notes, made.setup)
+    text = where.text(made, asked, chosen)
+    return Exported(where, chosen.name, made.form, text, made.changes, notes, made.search, made.setup)
 
 
 def engine_for(target: Target, wish: Wish, engine: str = "") -> Engine:
@@ -118,7 +124,9 @@ def express_in(engine: Engine, wish: Wish, form: str = "", *, nearest: bool = Fa
     if form:
         chosen = find(forms, form, "--form")
     else:
-        exact = (each for each in engine.forms if len(wish.active()) >= each.least_legs and not any(each.obstacles(wish)))
+        exact = (
+            each for each in engine.forms if len(wish.active()) >= each.least_legs and not any(each.obstacles(wish))
+        )
         chosen = next(exact, None) or _fallback(engine, forms, wish)
     if wish.version is not None and wish.version < chosen.since:
         since = ".".join(map(str, chosen.since))

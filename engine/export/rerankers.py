@@ -91,7 +91,9 @@ def opensearch(wish: Wish) -> Iterator[Obstacle]:
         return
     yield from _shared(wish)
     if resolve(rerank.blend, rerank.provider) != "replace":
-        yield Obstacle("rerank.blend", "its rerank processor puts the model's score in the place of the fused", "replace")
+        yield Obstacle(
+            "rerank.blend", "its rerank processor puts the model's score in the place of the fused", "replace"
+        )
     if wish.settings.cut.threshold:
         yield Obstacle("cut.threshold", "its rerank processor drops nothing", 0.0)
     if wish.settings.cut.offset:

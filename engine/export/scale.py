@@ -1,7 +1,8 @@
 """What each leg's score weighs in the engine's own units: fusion as one sum of boosts.
 
-The fused score of ``convex`` is Σ wₗ·nₗ(sₗ). Where nₗ is a line, nₗ(s) = αₗ·s + βₗ, and the engine reports e = σₗ·s + τₗ,
-the order is that of Σ (wₗ·αₗ/σₗ)·eₗ: the boosts below. βₗ and τₗ move every document that has the score alike.
+The fused score of ``convex`` is Σ wₗ·nₗ(sₗ). Where nₗ is a line, nₗ(s) = αₗ·s + βₗ, and the engine reports
+e = σₗ·s + τₗ, the order is that of Σ (wₗ·αₗ/σₗ)·eₗ: the boosts below. βₗ and τₗ move every document that has the score
+alike.
 
 ``theoretical-min-max``, ``max`` and ``min-max`` are lines whose slope depends on the query: on its greatest (and least)
 scores. ``identity`` and the combiner ``ragflow`` are the same line for every query.
@@ -21,7 +22,7 @@ LINES = (*FIXED, *BY_TOPS, *BY_EXTREMES)
 
 def bm25_ratio(settings: Settings, engine: str, version: Version | None) -> float:
     """The engine's BM25 score over the one that our store reports: Elasticsearch, and OpenSearch before 3, multiply
-    Lucene's formula by k1 + 1, the embedded store does not (``backends`` facts; OpenSearch's PR 17306 dropped it)."""
+    Lucene's formula by k1 + 1, the embedded store does not (OpenSearch's PR 17306 dropped it)."""
     k1 = next((leg.k1 for leg in settings.legs.values() if isinstance(leg, LexicalLeg)), 1.2)
     theirs = 1.0 if engine == "opensearch" and version is not None and version >= (3, 0) else k1 + 1.0
     ours = 1.0 if settings.store.kind == "embedded" else k1 + 1.0

@@ -1,0 +1,119 @@
+"""An exported body, sent to the engine as it is, gives the order that the console showed.
+
+The retrievers ``rrf`` and ``linear`` are in none of these builds: their bodies are held to the reference's description
+in ``test_export_bodies``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.export.registry import ENGINES, express_in
+from tests.engine.export.on_servers import (
+    Console,
+    build,
+    load,
+    needs_cranfield,
+    queries,
+    same_order,
+    send,
+    shown,
+)
+from tests.servers.engines import Server
+
+pytestmark = needs_cranfield
+
+SOME = slice(0, 225, 16)
+"""Every 16th query: 15 of 225."""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Console, dict]]:
+    folder = tmp_path_factory.mktemp("export") / "index"
+    vectors = build(folder)
+    console = Console(folder)
+    yield console, vectors
+    console.close()
+
+
+@pytest.fixture(scope="module")
+def opensearch(corpus: tuple[Console, dict], opensearch_2: Server) -> Server:
+    load(opensearch_2, corpus[1])
+    return opensearch_2
+
+
+@pytest.fixture(scope="module")
+def elasticsearch(corpus: tuple[Console, dict], elasticsearch_8: Server) -> Server:
+    load(elasticsearch_8, corpus[1])
+    return elasticsearch_8
+
+
+CASES = {
+    "theoretical min-max": {},
+    "min-max": {"fusion__normalizer": "min-max"},
+    "identity": {"fusion__normalizer": "identity", "weights": {"lexical": 0.05, "dense": 0.95}},
+    "other weights": {"weights": {"lexical": 3.0, "dense": 2.0}},
+    "few candidates": {"legs__dense__top_k": 50, "legs__lexical__top_k": 50},
+    "exact": {"legs__dense__exact": True},
+    "words alone": {"weights": {"lexical": 0.3, "dense": 0.0}},
+    "vectors alone": {"weights": {"lexical": 0.0, "dense": 0.7}},
+    "a filter": {"filter": {"parity": "odd"}},
+    "a feature": {"features": {"n": {"field": "n", "scale": 0.001, "weight": 0.2}}},
+    "the second page": {"cut__offset": 20},
+    "ragflow's first stage": {"fusion__combiner": "ragflow", "weights": {"lexical": 0.05, "dense": 1.0}},
+}
+
+
+def differing(console: Console, server: Server, change: dict, *, form: str = "") -> list[str]:
+    """The queries whose order on the engine is not the console's."""
+    settings = console.with_(**change)
+    wrong = []
+    for text in queries()[SOME]:
+        trace, given = console.search(text, settings)
+        made = express_in(ENGINES[server.kind], console.wish(settings, given), form)
+        answer = send(server, "POST", made.search.path, made.body)
+        if not same_order(trace, answer.ids):
+            wrong.append(f"{text}\n  ours {shown(trace)}\n  engine {answer.ids} {answer.scores}")
+    return wrong
+
+
+@pytest.mark.parametrize("change", CASES.values(), ids=CASES.keys())
+def test_boosts_on_elasticsearch(corpus: tuple[Console, dict], elasticsearch: Server, change: dict) -> None:
+    assert differing(corpus[0], elasticsearch, change) == []
+
+
+@pytest.mark.parametrize("change", CASES.values(), ids=CASES.keys())
+def test_boosts_on_opensearch(corpus: tuple[Console, dict], opensearch: Server, change: dict) -> None:
+    assert differing(corpus[0], opensearch, change) == []
+
+
+HYBRID = {
+    "hybrid": {"fusion__normalizer": "opensearch-min-max"},
+    "hybrid, other weights": {"fusion__normalizer": "opensearch-min-max", "weights": {"lexical": 3.0, "dense": 4.0}},
+    "hybrid, no weights": {"fusion__normalizer": "opensearch-min-max", "fusion__combiner": "comb-sum"},
+    "hybrid, words alone": {
+        "fusion__normalizer": "opensearch-min-max",
+        "legs__lexical__top_k": 60,
+        "weights": {"lexical": 0.6, "dense": 0.0},
+    },
+    "hybrid, a filter": {"fusion__normalizer": "opensearch-min-max", "filter": {"parity": "even"}},
+    "hybrid, exact": {
+        "fusion__normalizer": "opensearch-min-max",
+        "legs__dense__exact": True,
+        "legs__lexical__top_k": 2048,
+        "legs__dense__top_k": 2048,
+    },
+    "rank fusion": {"fusion__combiner": "rrf", "weights": {"lexical": 1.0, "dense": 1.0}},
+    "rank fusion, k = 10": {
+        "fusion__combiner": "rrf",
+        "fusion__rank_constant": 10,
+        "weights": {"lexical": 0.5, "dense": 0.5},
+    },
+}
+
+
+@pytest.mark.parametrize("change", HYBRID.values(), ids=HYBRID.keys())
+def test_pipelines_on_opensearch(corpus: tuple[Console, dict], opensearch: Server, change: dict) -> None:
+    assert differing(corpus[0], opensearch, change) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from engine.analysis.query import Query
@@ -17,24 +18,79 @@ _CLOSE = 3
 """Close terms named for a word that the index does not have."""
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A term of the query in a field: ``df`` documents hold it, ``documents`` have the field."""
+
+    field: str
+    text: str
+    df: int
+    documents: int
+
+
 async def analyze(legs: Legs, query: Query, leg: LexicalLeg) -> Analysis:
-    """The query's terms per field as the index's own analyzers make them, with df over all shards and idf."""
-    cluster, shape = legs.cluster, legs.cluster.shape
-    fields = list(bodies.searched_fields(leg, shape))
+    """The query's terms per field as the index's own analyzers make them, with df and idf over all shards."""
+    shape = legs.cluster.shape
     wanted = [clause for clause in query.clauses if not clause.excluded]
-    texts = {name: " ".join(clause.text for clause in wanted if clause.field in ("", name)) for name in fields}
+    texts = {
+        name: " ".join(clause.text for clause in wanted if clause.field in ("", name))
+        for name in bodies.searched_fields(leg, shape)
+    }
     texts = {name: text for name, text in texts.items() if text.strip()}
-    found = await asyncio.gather(*(tokens(legs, name, text) for name, text in texts.items()))
-    terms = [(name, text) for name, texts_ in zip(texts, found, strict=True) for text in dict.fromkeys(texts_)]
-    answer: Mapping[str, Any] = {}
-    if terms:
-        answer = (await cluster.search(bodies.statistics(terms))).body
+    counted = await (_of_one_shard if shape.shards == 1 else _of_all_shards)(legs, texts) if texts else []
+    close = await _close_terms(legs, counted)
     return Analysis(
-        terms=tuple(_terms(terms, answer)),
+        terms=tuple(
+            QueryTerm(one.text, one.field, 1.0, one.df, answers.idf(one.documents, one.df), "", close.get(one, ()))
+            for one in counted
+        ),
         positive_text=query.positive,
         phrases=tuple(clause.text for clause in wanted if clause.phrase),
         excluded=tuple(clause.text for clause in query.clauses if clause.excluded),
     )
+
+
+async def _of_one_shard(legs: Legs, texts: Mapping[str, str]) -> list[Counted]:
+    """By the term vectors of a document that does not exist: terms and statistics in one answer."""
+    shape = legs.cluster.shape
+    wish = {
+        "doc": texts,
+        "fields": list(texts),
+        "term_statistics": True,
+        "field_statistics": True,
+        "positions": True,
+        "offsets": False,
+        "payloads": False,
+        "per_field_analyzer": {name: shape.text[name] for name in texts if name in shape.text},
+    }
+    answer = await legs.cluster.call("POST", f"{legs.cluster.path}/_termvectors", wish)
+    found = []
+    for name in texts:
+        vectors = (answer.get("term_vectors") or {}).get(name) or {}
+        documents = max(0, int((vectors.get("field_statistics") or {}).get("doc_count", 0)))
+        terms = vectors.get("terms") or {}
+        in_order = sorted(terms, key=lambda text: _position(terms[text]))
+        found += [Counted(name, text, int(terms[text].get("doc_freq", 0)), documents) for text in in_order]
+    return found
+
+
+def _position(term: Mapping[str, Any]) -> int:
+    return min((int(token["position"]) for token in term.get("tokens", ())), default=0)
+
+
+async def _of_all_shards(legs: Legs, texts: Mapping[str, str]) -> list[Counted]:
+    """By the analyzers and a count of each term: term vectors know one shard only."""
+    made = await asyncio.gather(*(tokens(legs, name, text) for name, text in texts.items()))
+    terms = [(name, text) for name, found in zip(texts, made, strict=True) for text in dict.fromkeys(found)]
+    if not terms:
+        return []
+    answer = (await legs.cluster.search(bodies.statistics(terms))).body
+    buckets = answer["aggregations"]["df"]["buckets"]
+    counts = [int(buckets[str(i)]["doc_count"]) for i in range(len(terms))]
+    return [
+        Counted(name, text, df, int(buckets[f"n/{name}"]["doc_count"]))
+        for (name, text), df in zip(terms, counts, strict=True)
+    ]
 
 
 async def tokens(legs: Legs, field: str, text: str) -> list[str]:
@@ -45,20 +101,19 @@ async def tokens(legs: Legs, field: str, text: str) -> list[str]:
     return [str(token["token"]) for token in answer.get("tokens", ())]
 
 
-def _terms(terms: Sequence[tuple[str, str]], answer: Mapping[str, Any]) -> list[QueryTerm]:
-    buckets = (answer.get("aggregations") or {}).get("df", {}).get("buckets", {})
-    suggested = answer.get("suggest") or {}
-    known = {text for i, (_, text) in enumerate(terms) if buckets.get(str(i), {}).get("doc_count")}
-    out = []
-    for i, (field, text) in enumerate(terms):
-        df = int(buckets.get(str(i), {}).get("doc_count", 0))
-        documents = int(buckets.get(f"n/{field}", {}).get("doc_count", 0))
-        close: tuple[str, ...] = ()
-        if text not in known:
-            options = [option["text"] for entry in suggested.get(str(i), ()) for option in entry.get("options", ())]
-            close = tuple(dict.fromkeys(options))[:_CLOSE]
-        out.append(QueryTerm(text, field, 1.0, df, answers.idf(documents, df), "", close))
-    return out
+async def _close_terms(legs: Legs, counted: Sequence[Counted]) -> dict[Counted, tuple[str, ...]]:
+    """Close terms of the index for those that it has in no field."""
+    known = {one.text for one in counted if one.df}
+    missing = [one for one in counted if one.text not in known and one.documents]
+    if not missing:
+        return {}
+    body = bodies.suggested([(one.field, one.text) for one in missing], _CLOSE)
+    answer = (await legs.cluster.search(body)).body.get("suggest") or {}
+    close: dict[Counted, tuple[str, ...]] = {}
+    for i, one in enumerate(missing):
+        options = [option["text"] for entry in answer.get(str(i), ()) for option in entry.get("options", ())]
+        close[one] = tuple(dict.fromkeys(options))
+    return close
 
 
 async def explanations(legs: Legs, query: Query, leg: LexicalLeg, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:

@@ -286,5 +286,5 @@ def explained(trees: Mapping[str, Json], ids: Sequence[str]) -> tuple[tuple[Quer
 
 
 def idf(documents: int, df: int) -> float:
-    """Lucene's idf, 0 for a term that no document holds."""
-    return float(np.log1p((documents - df + 0.5) / (df + 0.5))) if 0 < df <= documents else 0.0
+    """Lucene's idf, 0 where nothing is known of the field."""
+    return float(np.log1p((documents - df + 0.5) / (df + 0.5))) if 0 <= df <= documents > 0 else 0.0

@@ -310,15 +310,19 @@ def stored(ids: Sequence[str], shape: IndexShape, wanted: Sequence[str], id_fiel
 
 
 def statistics(terms: Sequence[tuple[str, str]]) -> Json:
-    """A request for df of (field, term) pairs, the documents that have each field, and close terms of missing ones."""
+    """A request for the documents that hold each (field, term), and for those that have each field."""
     filters: Json = {f"{i}": {"term": {field: text}} for i, (field, text) in enumerate(terms)}
     filters |= {f"n/{field}": {"exists": {"field": field}} for field in dict.fromkeys(field for field, _ in terms)}
-    suggest = {
-        f"{i}": {"text": text, "term": {"field": field, "suggest_mode": "missing", "size": 3}}
+    return {"size": 0, "track_total_hits": False, "aggs": {"df": {"filters": {"filters": filters}}}}
+
+
+def suggested(terms: Sequence[tuple[str, str]], size: int) -> Json:
+    """A request for terms of the index close to each (field, term)."""
+    wish = {
+        f"{i}": {"text": text, "term": {"field": field, "suggest_mode": "missing", "size": size}}
         for i, (field, text) in enumerate(terms)
     }
-    body: Json = {"size": 0, "track_total_hits": False, "aggs": {"df": {"filters": {"filters": filters}}}}
-    return {**body, **({"suggest": suggest} if suggest else {})}
+    return {"size": 0, "track_total_hits": False, "suggest": wish}
 
 
 def counted(query: Json, fields: Sequence[str], size: int, shape: IndexShape) -> Json:

@@ -150,7 +150,7 @@ def local_rows() -> Iterator[RerankerRow]:
     missing = "" if find_spec("torch") and find_spec("transformers") else 'needs: pip install "rankscope[local]"'
     for name, preset in presets().items():
         if preset.role == "reranker":
-            about = f"{preset.parameters:,} million parameters · {preset.languages} · {preset.licence}"
+            about = f"{preset.parameters:g} million parameters · languages: {preset.languages} · {preset.licence}"
             yield RerankerRow(
                 LOCAL, Group.LOCAL, preset.model, (name,), name, preset.suits, "", price="free", account=about,
                 missing=missing,

@@ -52,7 +52,8 @@ def departures_text(departures: Sequence[Departure], palette: Palette) -> Text:
         text.append(f"\n{clean(one.provider)}", palette.heading).append(f" {clean(one.model)}\n", palette.text)
         text.append("  where  ", palette.muted).append(f"{clean(one.host)}, on {one.place}\n", palette.warning)
         text.append("  gets   ", palette.muted).append(f"{clean(one.what)}\n", palette.text)
-        text.append("         ", palette.muted).append(f"{count(one.characters)} characters now; ", palette.text)
-        text.append("of later searches the same\n", palette.text)
+        text.append("         ", palette.muted).append(
+            f"{count(one.characters)} characters now, of later searches alike\n", palette.text
+        )
     text.append("\nWithout it the fused list stands. ", palette.muted)
-    return text.append("remote.offline = true forbids every service off this machine.\n", palette.muted)
+    return text.append("remote.offline = true forbids every service.\n", palette.muted)

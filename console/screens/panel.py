@@ -159,7 +159,7 @@ def agreement_text(panel: Panel, agreements: Sequence[Agreement], palette: Palet
     """RBO and Kendall's tau of every two rerankers, with a bar for the overlap."""
     text = Text(no_wrap=True)
     room = min(max((width - 22) // 2, 6), 30)
-    text.append(pad(f"Agreement, first {len(panel.ids)}", 2 * room + 3), palette.heading)
+    text.append(pad(f"Agreement at {len(panel.ids)}", 2 * room + 3), palette.heading)
     text.append("  RBO     τ\n", palette.muted)
     names = names_of(panel)
     for each in agreements:

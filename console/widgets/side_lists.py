@@ -14,7 +14,7 @@ from textual.strip import Strip
 from console.numbers import score
 from console.views_panel import Column
 from console.widgets.direct import Direct
-from console.widgets.lines import LinesWidget, Row, fit, pad
+from console.widgets.lines import LinesWidget, Row, fit, pad, width_of
 from console.widgets.result_list import moved
 
 HEAD = 5
@@ -47,15 +47,16 @@ class SideLists(Direct, LinesWidget, can_focus=True):
         self._columns: Sequence[Column] = ()
         self._titles: Mapping[str, str] = {}
         self._top = 0
+        self._touched = False
         self.active = 1
         self.cursor_id = ""
 
     def show(self, columns: Sequence[Column], titles: Mapping[str, str]) -> None:
-        """Put other columns in place, the cursor where it is."""
+        """Put other columns in place; until the user moves it the cursor stands on the best of the active one."""
         self._columns, self._titles = columns, titles
         self.active = min(self.active, len(columns) - 1)
-        if not self.cursor_id and columns[0].order:
-            self.cursor_id = columns[0].order[0]
+        if not self._touched and (order := columns[self.active].order):
+            self.cursor_id = order[0]
         self.repaint()
 
     @property
@@ -86,6 +87,7 @@ class SideLists(Direct, LinesWidget, can_focus=True):
             self._reveal(column.places[self.cursor_id])
 
     def _reveal(self, place: int) -> None:
+        self._touched = True
         height = max(self.size.height - HEAD, 1)
         if not self._top <= place < self._top + height:
             self._top = max(place - (0 if place < self._top else height - 1), 0)
@@ -182,5 +184,14 @@ class SideLists(Direct, LinesWidget, can_focus=True):
         if each >= WITH_SCORE and column is not self._columns[0]:
             row.add(f"{score(column.scores[place], 3):>6} ", look(palette.text))
             used += 7
-        title = fit(self._titles.get(i, i), each - used)
-        row.add(pad(title, each - used), look(palette.muted if unscored else palette.text))
+        row.add(
+            pad(shortened(self._titles.get(i, i), each - used), each - used),
+            look(palette.muted if unscored else palette.text),
+        )
+
+
+def shortened(title: str, width: int) -> str:
+    """The title in at most ``width`` cells; a dotted name keeps its end, which tells it from its neighbours."""
+    if width_of(title) > width > 1 and title.isascii() and " " not in title:
+        return "…" + title[1 - width :]
+    return fit(title, width)

@@ -117,6 +117,13 @@ def _gradable(context: Context) -> str:
     return _judgeable(context) or _document(context)
 
 
+def _ragflow(context: Context) -> str:
+    session = context.session
+    if session is not None and session.pipeline.store.info.kind != "ragflow":
+        return "the index is not RAGFlow's"
+    return _answered(context)
+
+
 def _tunable(context: Context) -> str:
     if reason := _judgeable(context):
         return reason
@@ -153,6 +160,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("redo", ("ctrl+y", "ctrl+r"), "Tries", "redo", "Forward to the try that was undone.", when=_can_redo),
     Action("compare", ("c",), "Tries", "compare two", "Both lists, and what moves between them.", "[A] [B]", _answered),
     Action("save", ("s", "ctrl+s"), "Tries", "save the settings", "Shows the difference first.", "[FILE]", _open),
+    Action("ragflow", ("g",), "Lists", "see RAGFlow's own way", "Five rankings, and what it loses.", when=_ragflow),
     Action("pin", ("p",), "Document", "pin", "Follows it through every stage, or no longer.", "[ID]", _document),
     Action("unpin", (), "Document", "unpin", "Follows none.", when=_pinned),
     Action("why", ("x",), "Document", "why it stands there", "And what would turn it round.", "[ID]", _document),

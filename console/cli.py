@@ -38,6 +38,7 @@ COMMANDS = {
     "export": "Write settings as the request of Elasticsearch, OpenSearch or RAGFlow.",
     "diff": "Compare two settings files: what differs, what it does, and to which queries.",
     "run": "Run a script of console actions with expectations.",
+    "models": "List local models, which are here and which loaded; fetch one.",
     "providers": "List the services that can rerank or embed, and which have a key.",
     "doctor": "Check settings, index, files, keys, and whether services answer.",
     "stats": "Show calls, tokens, cost, errors and latency of each service.",

@@ -71,8 +71,9 @@ def turned(view: Comparison, cursor: Cursor, by: int) -> Cursor:
 # ---- above the lists
 
 
-def summary(view: Comparison, text: str, palette: Palette, width: int) -> Text:
-    """The question, how RAGFlow reads it, and by which numbers it ranks; then what holds of the whole question."""
+def summary(view: Comparison, text: str, palette: Palette, width: int, *, sentences: bool = True) -> Text:
+    """The question, how RAGFlow reads it, and by which numbers it ranks; then what holds of the whole question, each
+    in a ``sentence`` on a line of its own, or all by name on one."""
     found, question = view.found, view.found.question
     out = Text(no_wrap=True)
     form = "English form" if question.form == "english" else "Chinese form"
@@ -93,10 +94,14 @@ def summary(view: Comparison, text: str, palette: Palette, width: int) -> Text:
     ]
     out.append(fit(" · ".join(facts), width) + "\n", palette.muted)
     for name in view.notes:
-        out.append(f"{QUIRK_MARK} {QUIRKS[name].label}  ", palette.warning)
-    if not view.notes:
-        out.append("nothing unusual about the question as a whole", palette.muted)
-    out.truncate(max(width * 3, 1))
+        label, quirk = f"{QUIRK_MARK} {QUIRKS[name].label}", QUIRKS[name]
+        if not sentences:
+            out.append(f"{label}  ", palette.warning)
+            continue
+        room = max(width - len(label) - len(quirk.place) - 4, 20)
+        out.append(f"{label}: ", palette.warning).append(fit(quirk.text, room), palette.text)
+        out.append(f"  {quirk.place}\n", palette.muted)
+    out.rstrip()
     return out
 
 
@@ -209,9 +214,8 @@ def _alone(view: Comparison, cursor: Cursor, palette: Palette, width: int, heigh
     key = cursor.key
     keys = Text(no_wrap=True)
     for each in COLUMNS:
-        style = palette.heading if each == key else palette.muted
         count = len(view.lost) if each == LOST else view.ranking(each).total
-        keys.append(f"{'▌' if each == key else ' '}{each} {count} ", style)
+        keys.append(f"{'▌' if each == key else ' '}{each} {count} ", palette.heading if each == key else palette.muted)
     keys.append(f" {NAMES[key]}", palette.text)
     head = Text(f"{'':>5}{'score':>6}" + "".join(f"{each:>4}" for each in RANKINGS), palette.muted, no_wrap=True)
     rows = [_exact(keys, width), _exact(head, width)]
@@ -252,13 +256,15 @@ def detail(view: Comparison, cursor: Cursor, palette: Palette, width: int, heigh
         out.append(f" {score(chunk.scores[key])}   " if place else "   ", palette.muted)
     out.append("\n")
     lines = 2 + _sum(out, view, chunk, palette, width)
+    shown = clean(" ".join(chunk.document.text_of("text").split()))
+    spans = wrap(shown, max(width - 2, 10))
+    told = Text(no_wrap=True)
+    taken = 0
     for name in chunk.quirks:
-        lines += _quirk(out, name, palette, width, height - lines)
-    text, styles = chunk.document.text_of("text"), palette.text
-    spans = wrap(clean(" ".join(text.split())), max(width - 2, 10))
-    shown = clean(" ".join(text.split()))
-    for start, end in spans[: max(height - lines, 0)]:
-        out.append(f"  {shown[start:end]}\n", styles)
+        taken += _quirk(told, name, palette, width, height - lines - taken - min(len(spans), 1))
+    for number, (start, end) in enumerate(spans[: max(height - lines - taken, 0)]):
+        out.append(f"{'“' if number == 0 else ' '} {shown[start:end]}\n", palette.muted)
+    out.append_text(told)
     out.rstrip()
     return out
 
@@ -270,21 +276,29 @@ def _sum(out: Text, view: Comparison, chunk: Chunk, palette: Palette, width: int
         why = "the filter lost it" if "prefilter" in chunk.quirks else "it is not in the block"
         out.append(f"not re-ranked: {why}\n", palette.muted)
         return 1
-    room = max(min(width - 70, 40), 8)
     shares = (
         ("token", parts.token, 1 - v, palette.leg(0)),
         ("knn", parts.knn, v, palette.leg(1)),
         ("pagerank", parts.pagerank, 1.0, palette.feature),
         ("tags", parts.tags, 1.0, palette.feature),
     )
-    told = [each for each in shares if each[1] or each[0] in ("token", "knn")]
-    largest = max(abs(parts.total), 1e-9)
-    out.append("sim ", palette.muted).append(f"{score(parts.total)}", palette.heading)
-    out.append(" ✓ passes" if parts.passes else " ✗ under the threshold", palette.up if parts.passes else palette.down)
-    for name, value, weight, style in told:
-        times = f"{weight:.1f}×" if weight != 1 else ""
-        out.append(f"  {'+' if name != 'token' else '='} {times}{name} {score(value)} ", palette.text)
-        out.append(bar(min(value * weight / largest, 1.0) * room / 2) or "▏", style)
+    told = [
+        (
+            f"{'=' if name == 'token' else '+'} {f'{weight:.2g}×' if weight != 1 else ''}{name} {score(value)} ",
+            value * weight,
+            style,
+        )
+        for name, value, weight, style in shares
+        if value or name in ("token", "knn")
+    ]
+    passes = " ✓ passes  " if parts.passes else " ✗ under the threshold  "
+    out.append("sim ", palette.muted).append(score(parts.total), palette.heading)
+    out.append(passes, palette.up if parts.passes else palette.down)
+    room = min(width - 10 - len(passes) - sum(len(text) + 2 for text, _, _ in told), 40)
+    for text, value, style in told:
+        out.append(text, palette.text)
+        if room > 8:
+            out.append(f"{bar(min(value / max(parts.total, 1e-9), 1.0) * room)}  ", style)
     out.append("\n")
     return 1
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from console.screens.why import Change
     from console.session import Session
     from engine.settings.save import SaveResult
-    from engine.settings.schema import RerankSettings
+    from engine.settings.schema import RagflowSettings, RerankSettings
 
 
 class LookingDeeds:
@@ -71,6 +71,26 @@ class LookingDeeds:
         self.session.rest()
         self.screen.turned()
         self.screen.tell(f"{label} · u undoes", "success")
+
+    # ---- RAGFlow
+
+    def do_ragflow(self) -> None:
+        from console.screens.ragflow import RagflowScreen
+
+        self.screen.app.push_screen(RagflowScreen(self.session), self._take_options)
+
+    def _take_options(self, options: RagflowSettings | None) -> None:
+        """Search by the chosen knowledge bases and options, as one try."""
+        if options is None:
+            return
+        from console.ragflow import store_of
+
+        before = self.session.settings.store.ragflow
+        names = [name for name in options.__struct_fields__ if getattr(options, name) != getattr(before, name)]
+        values = {f"store.ragflow.{name}": getattr(options, name) for name in names}
+        store_of(self.session.pipeline).use(options)
+        self.screen.attempt(lambda: self._apply(values, "RAGFlow's options"))
+        self.screen.perform("again")
 
     # ---- comparing
 

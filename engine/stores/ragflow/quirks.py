@@ -19,6 +19,20 @@ class Quirk:
     text: str
     where: str
 
+    @property
+    def place(self) -> str:
+        """``where`` in short: ``ragflow#19949``, ``ragflow: rag/nlp/query.py``, or the host."""
+        path = self.where.removeprefix(f"{_REPOSITORY}/")
+        if path == self.where:
+            return self.where.split("/")[2]
+        kind, _, rest = path.partition("/")
+        match kind:
+            case "issues" | "pull":
+                return f"ragflow#{rest}"
+            case "commit":
+                return f"ragflow@{rest}"
+        return f"ragflow: {rest.removeprefix('main/')}"
+
 
 def _issue(number: int) -> str:
     return f"{_REPOSITORY}/issues/{number}"
@@ -130,8 +144,8 @@ QUIRKS: dict[str, Quirk] = {
         Quirk(
             "opensearch",
             "OpenSearch",
-            "On OpenSearch RAGFlow passes the threshold as the kNN clause's boost, 0 in its second pass: what stands"
-            " here is what it means to do, and does on Elasticsearch.",
+            "RAGFlow on OpenSearch passes the threshold as the kNN's boost, 0 in its second pass; shown is what it does on"
+            " Elasticsearch.",
             f"{_REPOSITORY}/pull/15681",
         ),
         Quirk(

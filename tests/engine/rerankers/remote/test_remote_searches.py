@@ -23,6 +23,7 @@ from engine.rerankers.remote.providers import Provider, table
 from engine.settings.schema import ProviderSettings, RemoteSettings, RerankSettings, Settings
 from engine.trace import Trace
 from tests.corpus import build
+from tests.engine.rerankers.remote.test_dialect_vendors import UNREPORTED
 from tests.servers import aws, strict
 from tests.servers.loopback import Loopback, Reply, Request, serving
 from tests.servers.vendors import VENDORS
@@ -115,6 +116,8 @@ async def test_every_provider_reranks(name: str, ask: Callable[..., Any]) -> Non
         whole = provider.dialect == "judge" or provider.is_listwise(info.model)
         assert info.usage["requests"] == (1 if whole else -(-stage.outcome.total // 4))
         assert len(asked) >= info.usage["requests"]
+        reported = set(info.usage) - {"requests", "attempts"}
+        assert bool(reported) == (name not in UNREPORTED), "every request's usage, added up"
         assert info.url.startswith(server.url)
         for request in asked:
             assert "?" not in request.line

@@ -36,6 +36,7 @@ COMMANDS = {
     "tune": "Search weights and other knobs over judged queries; save what held-out queries confirm.",
     "ragflow": "Take one question in RAGFlow apart: five rankings, and what its filter loses.",
     "export": "Write settings as the request of Elasticsearch, OpenSearch or RAGFlow.",
+    "native": "Set the engine's own fusion beside ours: Elasticsearch, OpenSearch.",
     "diff": "Compare two settings files: what differs, what it does, and to which queries.",
     "run": "Run a script of console actions with expectations.",
     "models": "List local models, which are here and which loaded; fetch one.",

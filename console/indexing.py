@@ -190,9 +190,13 @@ def _show(bar: Bar, progress: IndexProgress) -> None:
 
 
 def _show_loading(bar: Bar, loading: Loading | None) -> None:
-    """How far a model is; its share is the bar's to draw."""
+    """How far a model is, in megabytes where it is downloaded; its share is the bar's to draw."""
     if loading is not None:
-        bar.at(replace(loading, done=0, total=0).text, loading.done, loading.total or None)
+        label = replace(loading, done=0, total=0).text
+        if loading.step == "download":
+            bar.at(f"{label}, MB", loading.done // 1_000_000, loading.total // 1_000_000 or None)
+        else:
+            bar.at(label, 0, None)
 
 
 def _check(spec: str | None, wish: IndexWish) -> None:

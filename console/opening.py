@@ -136,11 +136,16 @@ def open_index(loaded: Loaded, *, no_cache: bool = False) -> Pipeline:
 
     if isinstance(loaded, RecordedSettings):
         return loaded.pipeline()
+    from console.resident import keep
+
     explicit = [name for name, source in loaded.sources.items() if source.kind is not SourceKind.DEFAULT]
     cache = None if no_cache else locations().cache
-    return open_pipeline(
+    pipeline = open_pipeline(
         loaded.settings, loaded.base_dir, cache_dir=cache, ledger=locations().calls_file, explicit=explicit
     )
+    if pipeline.resources.local is not None:
+        keep(pipeline.resources.local, locations().cache)
+    return pipeline
 
 
 def demo_is_built(places: Locations) -> bool:

@@ -59,7 +59,7 @@ class Bar:
 def progress_line(label: str, done: int, total: int | None, seconds: float) -> str:
     """``index ━━━━━━──────  1 200 of 9 412 · 3 s left``; without a total only what is done."""
     if not total:
-        return fit(f"{label} {done} · {seconds:.0f} s", 78)
+        return fit(f"{label} {done or ''} · {seconds:.0f} s".replace("  ", " "), 78)
     share = min(done / total, 1.0)
     full = round(share * _COLUMNS)
     left = f" · {seconds * (1 - share) / share:.0f} s left" if share > 0.02 and seconds > 1 else ""

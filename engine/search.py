@@ -240,7 +240,12 @@ class Search:
         if leg is None or (self._analysis is not None and self._analysis[0] == leg):
             return
         store = self.resources.store
-        analysis = await recorder.run("analyse", lambda: store.analyze(self.query, leg), ran_on=store.info.ran_on)
+        analysis = await recorder.run(
+            "analyse",
+            lambda: store.analyze(self.query, leg),
+            ran_on=store.info.ran_on,
+            budget_ms=settings.budget.leg_ms,
+        )
         if analysis is not None:
             self._analysis = (leg, analysis)
 

@@ -1,0 +1,111 @@
+"""``text_similarity_reranker`` on a trial licence, with an inference endpoint that is a reranker in TEI's format on
+loopback: the engine's order is the console's, which asked the same reranker.
+
+Its blends need the retrievers ``linear`` and ``rrf``, which are in none of these builds; see ``test_export_bodies``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from engine.export.registry import ENGINES, express_in
+from tests.engine.export.on_servers import Console, build, load, needs_cranfield, queries, same_order, send, shown
+from tests.servers.engines import Server
+
+pytestmark = needs_cranfield
+
+
+def score(query: str, text: str) -> float:
+    """Any order will do that no retrieval gives: a hash of both."""
+    digest = hashlib.sha256(f"{query}\n{' '.join(text.split())}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
+class Reranker(BaseHTTPRequestHandler):
+    """``POST /rerank`` as text-embeddings-inference has it."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        scored = [{"index": n, "score": score(asked["query"], text)} for n, text in enumerate(asked["texts"])]
+        body = json.dumps(sorted(scored, key=lambda one: -one["score"])).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def reranker() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Reranker)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory, elasticsearch_8: Server) -> Iterator[Console]:
+    folder = tmp_path_factory.mktemp("export") / "index"
+    load(elasticsearch_8, build(folder))
+    console = Console(folder)
+    yield console
+    console.close()
+
+
+@pytest.fixture(scope="module")
+def trial(elasticsearch_8: Server) -> Iterator[Server]:
+    """The engine with every feature, and back on the basic licence at the end."""
+    started = send(elasticsearch_8, "POST", "/_license/start_trial?acknowledge=true")
+    if not started.body.get("trial_was_started"):
+        pytest.skip(f"no trial licence: {started.body}")
+    yield elasticsearch_8
+    send(elasticsearch_8, "POST", "/_license/start_basic?acknowledge=true")
+
+
+def test_without_a_licence_the_engine_refuses(corpus: Console, elasticsearch_8: Server, reranker: str) -> None:
+    settings = corpus.with_(
+        rerank__enabled=True, rerank__provider="tei", rerank__base_url=reranker, rerank__text="{text}"
+    )
+    _, given = corpus.search("wing flow", settings)
+    made = express_in(ENGINES["elasticsearch"], corpus.wish(settings, given))
+    refused = send(elasticsearch_8, "POST", made.search.path, made.body)
+    assert refused.status == 403
+    assert "non-compliant for [text_similarity_reranker]" in json.dumps(refused.body)
+    assert "Enterprise" in " ".join(made.notes)
+
+
+def test_the_engine_reranks_as_the_console_does(corpus: Console, trial: Server, reranker: str) -> None:
+    settings = corpus.with_(
+        rerank__enabled=True,
+        rerank__provider="tei",
+        rerank__base_url=reranker,
+        rerank__text="{text}",
+        rerank__top_n=30,
+    )
+    wrong, ready = [], False
+    for text in queries()[::24]:
+        trace, given = corpus.search(text, settings)
+        made = express_in(ENGINES["elasticsearch"], corpus.wish(settings, given))
+        for request in made.setup if not ready else ():
+            body = {**request.body, "service_settings": {**request.body["service_settings"], "api_key": "none"}}
+            done = send(trial, request.method, request.path, body)
+            assert done.status == 200, done.body
+            ready = True
+        answer = send(trial, "POST", made.search.path, made.body)
+        if not same_order(trace, answer.ids):
+            wrong.append(f"{text}\n  ours {shown(trace)}\n  engine {answer.ids}")
+    assert ready
+    assert wrong == []
+    send(trial, "DELETE", "/_inference/rerank/rankscope-rerank?force=true")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How far a model is: ``step`` is ``start`` (the worker process), ``import``, ``download`` or ``load``; ``done`` of
-    ``total`` bytes, 0 where nobody knows."""
+    """How far a model is: ``step`` is ``start`` (the worker process), ``download`` (in bytes), ``import``, ``load`` or
+    ``compare`` (its backend with the exact one); ``done`` of ``total``, 0 where nobody knows."""
 
     model: str
     step: str
@@ -31,7 +31,13 @@ class Loading:
         return f"{verb} {self.model.rstrip('/').rpartition('/')[2]}{share}"
 
 
-_VERBS = {"start": "starting the worker for", "import": "loading", "load": "loading", "download": "downloading"}
+_VERBS = {
+    "start": "starting the worker for",
+    "download": "downloading",
+    "import": "loading",
+    "load": "loading",
+    "compare": "checking",
+}
 
 Listener = Callable[[Loading | None], None]
 """Called with each step, and with None when the wait is over, whichever way."""

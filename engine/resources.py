@@ -111,6 +111,7 @@ class Resources:
             self.base_dir,
             local=self.local,
             embedder=next(dense, ""),
+            corpus=self.store.info.name,
             own_terms=own,
             plugins=self.plugins,
         )

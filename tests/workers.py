@@ -51,8 +51,17 @@ class LengthModel:
     def __init__(self, spec: ModelSpec, seconds: float = 0.0) -> None:
         self._seconds = seconds
         self.ballast = np.zeros(0)
+        instructed = spec.model.endswith("instructed")
         self.info = ModelInfo(
-            role=spec.role, model=spec.model, revision="r1", dtype="fp32", device="cpu", budget=100, dimension=2
+            role=spec.role,
+            model=spec.model,
+            revision=spec.revision or "r1",
+            dtype="fp32",
+            device="cpu",
+            budget=100,
+            instruction="the model's own task" if instructed else "",
+            instructed=instructed,
+            dimension=2,
         )
 
     def pairs(self, query: str, texts: Sequence[str], instruction: str = "", max_tokens: int = 0) -> list[LengthPair]:
@@ -110,8 +119,8 @@ def misbehave(text: str) -> None:
 
 def load(configure: Configure, spec: ModelSpec, progress: OnProgress) -> Model:
     """Models by the last part of their name: ``length``, ``slow`` (50 ms a pass), ``loads-slowly``, ``large`` (300 MB),
-    ``overflows`` (no finite score), ``none`` (cannot be had), ``extra`` (torch is missing), ``offline`` (only where
-    downloads are allowed)."""
+    ``overflows`` (no finite score), ``instructed``, ``none`` (cannot be had), ``extra`` (torch is missing), ``offline``
+    (only where downloads are allowed)."""
     name = spec.model.rpartition("/")[2]
     if name == "none" or (name == "offline" and configure.offline):
         raise ModelError(f"there is no model {name}", kind="unknown", hint="take another")

@@ -53,6 +53,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     kind           of its raw scores: logit, probability, cosine, …
     instruction    the one that is used where none is given, '' for models without
+    instructed     takes an instruction
     weights_bytes  of its parameters on the device
     dimension      of an embedder's vectors, 0 for a reranker
     load_ms        from the call to ready, without the download
@@ -68,6 +69,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int = 0
     budget: int = 0
     instruction: str = ""
+    instructed: bool = False
     family: str = ""
     weights_bytes: int = 0
     dimension: int = 0

@@ -75,9 +75,14 @@ class _Request:
     id: int
     spec: ModelSpec
     listener: Listener | None
+    worker: WorkerProcess | None = None
     answers: asyncio.Queue[Opened | Scores | Vectors | Done | Failed | None] = field(default_factory=asyncio.Queue)
     told: bool = False
     ended: bool = False
+
+    async def send(self, message: Open | Score | Texts | Encode) -> None:
+        assert self.worker is not None
+        await self.worker.send(message)
 
     def tell(self, loading: Loading | None) -> None:
         """Pass on how far its model is; the end only to those who heard of a beginning."""
@@ -111,9 +116,11 @@ class LocalHost:
         self._requests: dict[int, _Request] = {}
         self._leases = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._ends_at = 0.0
         self._known: dict[ModelSpec, ModelInfo] = {}
         self._report = Report([])
         self._loading: Loading | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._ended = ""
         self._watchers: list[Callable[[], None]] = []
         self._closed = False
@@ -124,7 +131,7 @@ class LocalHost:
     async def open_model(self, spec: ModelSpec) -> ModelInfo:
         """The model as loaded; loads it where it is not. Raises ``ModelError`` and what ``score`` raises."""
         async with self._asking(spec) as request:
-            await self._send(Open(request.id, spec))
+            await request.send(Open(request.id, spec))
             async for answer in self._answers(request):
                 if isinstance(answer, Opened):
                     self._known[spec] = answer.info
@@ -149,9 +156,9 @@ class LocalHost:
         """
         async with self._asking(spec) as request:
             ask = Score(request.id, spec, query, len(texts), instruction, max_tokens, window, batch, budget)
-            await self._send(ask)
+            await request.send(ask)
             for some in _slices(texts):
-                await self._send(Texts(request.id, some))
+                await request.send(Texts(request.id, some))
             async for answer in self._answers(request):
                 if isinstance(answer, Scores):
                     yield answer
@@ -161,7 +168,7 @@ class LocalHost:
     ) -> Encoded:
         """The vectors of all texts. Raises as ``score`` does, with ``EmbedderError``."""
         async with self._asking(spec) as request:
-            await self._send(Encode(request.id, spec, list(texts), as_query, instruction))
+            await request.send(Encode(request.id, spec, list(texts), as_query, instruction))
             parts = [answer async for answer in self._answers(request) if isinstance(answer, Vectors)]
         rows = [np.frombuffer(part.data, dtype=np.float32).reshape(len(part.tokens), -1) for part in parts]
         return Encoded(
@@ -186,7 +193,7 @@ class LocalHost:
         process = self._process
         ends_in = None
         if self._timer is not None:
-            ends_in = max(0.0, self._timer.when() - asyncio.get_running_loop().time())
+            ends_in = max(0.0, self._ends_at - time.monotonic())
         phase: Literal["off", "loading", "busy", "idle"] = "off"
         if process is not None:
             phase = "loading" if self._loading else "busy" if self._requests else "idle"
@@ -253,11 +260,11 @@ class LocalHost:
         try:
             if not self.has(spec):
                 request.tell(Loading(spec.model, "load" if self._process else "start"))
-            await self._running(spec)
+            request.worker = await self._running(spec)
             yield request
         finally:
-            if not request.ended and self._process is not None:
-                self._process.send_soon(Cancel(request.id))
+            if not request.ended and request.worker is not None:
+                request.worker.send_soon(Cancel(request.id))
             del self._requests[request.id]
             request.tell(None)
             self._lease(-1)
@@ -274,15 +281,11 @@ class LocalHost:
                 raise fault(request.spec, answer, self._ended)
             yield answer
 
-    async def _send(self, message: Open | Score | Texts | Encode) -> None:
-        if self._process is not None:
-            await self._process.send(message)
-
-    async def _running(self, spec: ModelSpec) -> None:
-        """See that there is a worker, for a request on ``spec``."""
+    async def _running(self, spec: ModelSpec) -> WorkerProcess:
+        """The worker, started where there is none, for a request on ``spec``."""
         async with self._starting:
             if self._process is not None and not self._process.stopped:
-                return
+                return self._process
             if self._reader is not None:
                 await asyncio.wait([self._reader])
             if self._closed:
@@ -298,6 +301,7 @@ class LocalHost:
             self._reader = asyncio.create_task(self._read(self._process), name="local worker")
             log.info("worker %d started in %.0f ms", self._process.pid, (time.perf_counter() - started) * 1e3)
             self._changed()
+            return self._process
 
     async def _read(self, process: WorkerProcess) -> None:
         """Hand out the answers; when the worker has ended, tell all that wait."""
@@ -308,7 +312,8 @@ class LocalHost:
         self._process, self._reader = None, None
         self._report, self._loading = Report([]), None
         for request in self._requests.values():
-            request.answers.put_nowait(None)
+            if request.worker is process:  # the others wait for the next one
+                request.answers.put_nowait(None)
         self._disarm()
         self._changed()
 
@@ -319,7 +324,7 @@ class LocalHost:
             for waiting in self._requests.values():
                 if waiting.spec == answer.spec:
                     waiting.tell(self._loading)
-            self._changed()
+            self._lease(0)
         elif isinstance(answer, Report):
             self._report = answer
             self._known.update(answer.models)
@@ -338,6 +343,7 @@ class LocalHost:
             if self._loading is not None:
                 stays = min(stays, _ABANDONED_S)
             if stays < math.inf:
+                self._ends_at = time.monotonic() + stays
                 self._timer = asyncio.get_running_loop().call_later(stays, self._expire)
         self._changed()
 

@@ -7,13 +7,17 @@ import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from engine.executor import run_in
 from engine.local.base import ModelInfo, ModelSpec
 from engine.local.host import LocalHost
+from engine.local.instructions import instruction_for
 from engine.local.messages import Scores
+from engine.local.models.files import revision_of
 from engine.local.models.pick import matching_reranker
 from engine.local.models.resolve import locate
 from engine.records import RanOn, RerankerInfo, ScoreKind, StagePart
@@ -44,7 +48,7 @@ class LocalReranker:
     cacheable = True
 
     def __init__(self, settings: RerankSettings, context: RerankContext, host: LocalHost) -> None:
-        self._settings, self._host = settings, host
+        self._settings, self._context, self._host = settings, context, host
         self._spec = spec_of(settings, context)
         self._budget_s = context.deadline - asyncio.get_running_loop().time()
         self._warning = ""
@@ -52,7 +56,10 @@ class LocalReranker:
         self.window = max(WINDOW, settings.batch)
 
     async def open(self) -> None:
-        """Load the model, unless it was loaded before in this session: what it is is then known."""
+        """Load the model, unless these very files were loaded before in this session: what it is is then known."""
+        if (folder := Path(self._spec.model)).is_absolute():
+            revision = await run_in(self._context.executor, revision_of, folder)
+            self._spec = msgspec.structs.replace(self._spec, revision=revision)
         if self._host.known(self._spec) is None:
             begin = time.perf_counter()
             await self._host.open_model(self._spec)
@@ -71,13 +78,17 @@ class LocalReranker:
             info.device,
             info.dtype,
             info.backend,
-            settings.instruction or info.instruction,
+            self._instruction(info) if info.instructed else "",
             settings.token_budget or info.budget,
             ScoreKind(info.kind),
             ran_on=RanOn.WORKER,
-            scope=scope(info, settings.instruction),
-            warnings=tuple(filter(None, (*info.notes, self._warning))),
+            scope=scope(info, self._instruction(info)),
+            warnings=tuple(filter(None, (*info.notes, _unheard(info, settings), self._warning))),
         )
+
+    def _instruction(self, info: ModelInfo) -> str:
+        """The task in words: as set, else as suits the corpus, else the model's own."""
+        return instruction_for(self._settings.instruction, self._context.corpus, info.instruction)
 
     async def rerank(self, query: str, documents: list[RerankDocument]) -> AsyncIterator[RerankBatch]:
         """The scores, batch by batch."""
@@ -88,7 +99,7 @@ class LocalReranker:
             self._spec,
             query,
             [document.text for document in documents],
-            instruction=settings.instruction,
+            instruction=self._instruction(info) if (info := self._host.known(self._spec)) else settings.instruction,
             max_tokens=settings.max_tokens,
             window=self.window,
             batch=settings.batch,
@@ -132,4 +143,9 @@ def parts(scores: Scores, asked: float, load: tuple[float, float] | None) -> tup
 
 def scope(info: ModelInfo, instruction: str) -> str:
     """What a score depends on beside model, revision and number format: how and where it is computed, and the task."""
-    return msgspec.json.encode([info.backend, info.device.partition(":")[0], instruction or info.instruction]).decode()
+    task = instruction if info.instructed else ""
+    return msgspec.json.encode([info.backend, info.device.partition(":")[0], task]).decode()
+
+
+def _unheard(info: ModelInfo, settings: RerankSettings) -> str:
+    return f"{info.model} takes no instruction" if settings.instruction and not info.instructed else ""

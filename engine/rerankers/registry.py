@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from engine.errors import SettingsError
 from engine.remote.pool import ClientPool
 from engine.rerankers.base import Reranker
+from engine.rerankers.several import SEVERAL, SeveralReranker
 from engine.rerankers.term import OwnTerms, TermReranker
 from engine.settings.schema import ProviderSettings, RerankSettings
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 class RerankContext:
     """What a reranker may need beside its settings: where to compute, the index's analysers, the query's synonyms, the
     services it may ask and the end of the stage's budget (loop time), the user's own providers, where keys in files and
-    variables are (``environ`` None: the process's own), the host of local models and the embedder they are to match,
-    the terms of an index whose documents hold their own, and the host of plugins."""
+    variables are (``environ`` None: the process's own), the host of local models
+    with the embedder and the corpus that they are to match, the terms of an index whose documents hold their own, and
+    the host of plugins."""
 
     executor: Executor
     field_analyzers: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class RerankContext:
     environ: Mapping[str, str] | None = None
     local: LocalHost | None = None
     embedder: str = ""
+    corpus: str = ""
     own_terms: OwnTerms | None = None
     plugins: PluginHost | None = None
 
@@ -69,6 +72,8 @@ def make(settings: RerankSettings, context: RerankContext, registry: Mapping[str
     factory = registry.get(settings.provider)
     if factory is not None:
         return factory(settings, context)
+    if settings.provider == SEVERAL:
+        return SeveralReranker(settings, lambda member: make(member, context, registry))
     from engine.rerankers.remote.providers import provider, providers
 
     row = provider(settings.provider, context.providers)
@@ -81,7 +86,7 @@ def make(settings: RerankSettings, context: RerankContext, registry: Mapping[str
         from engine.rerankers.plugins import PluginReranker
 
         return PluginReranker(plugin, settings, context.plugins)
-    known = [*registry, *providers(context.providers)]
+    known = [*registry, SEVERAL, *providers(context.providers)]
     near = get_close_matches(settings.provider, known, 1)
     raise SettingsError(
         f"rerank.provider: there is no reranker {settings.provider!r}",

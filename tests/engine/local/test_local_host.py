@@ -331,6 +331,23 @@ async def test_a_worker_may_end_at_once_or_never(keep_alive_s: float, phase: str
     await host.close()
 
 
+async def test_a_request_while_an_idle_worker_ends_gets_the_next_one() -> None:
+    host = LocalHost(LocalSettings(keep_alive_s=0.0), command=workers.command())
+    for _ in range(5):  # each comes while the one before is ending
+        assert len(await scores_of(host, ["text"])) == 1
+    await host.close()
+
+
+async def test_settings_that_change_count_at_once(host: LocalHost) -> None:
+    await host.open_model(SPEC)
+    host.heed(LocalSettings(keep_alive_s=600.0), offline=True)
+    with pytest.raises(ModelError):
+        await host.open_model(ModelSpec(role="reranker", model="offline"))
+    host.heed(LocalSettings(keep_alive_s=0.1), offline=False)
+    await host.open_model(ModelSpec(role="reranker", model="offline"))
+    await until(lambda: host.state.phase == "off")
+
+
 async def test_changes_are_told_to_those_who_watch(host: LocalHost) -> None:
     phases: list[str] = []
     unwatch = host.watch(lambda: phases.append(host.state.phase))

@@ -18,6 +18,7 @@ import pytest
 from engine.executor import make_executor
 from engine.local.base import ModelInfo
 from engine.local.host import LocalHost
+from engine.local.instructions import INSTRUCTIONS
 from engine.local.messages import Scores
 from engine.pipeline import Pipeline
 from engine.records import RanOn, ScoreKind, Status
@@ -196,6 +197,29 @@ async def test_turning_the_model_asks_for_scores_alone(pipeline: Pipeline) -> No
     assert store.calls == calls
 
 
+async def test_the_instruction_that_is_sent_is_told(pipeline: Pipeline) -> None:
+    async def told(model: str, instruction: str) -> tuple[str, tuple[str, ...]]:
+        trace = await pipeline.search(QUERY, by(model, instruction=instruction))
+        assert trace.reranker is not None
+        return trace.reranker.instruction, trace.warnings
+
+    assert await told("instructed", "") == ("the model's own task", ())
+    assert await told("instructed", "code") == (INSTRUCTIONS["code"], ())
+    assert await told("instructed", "My own.") == ("My own.", ())
+    assert await told("length", "code") == ("", ("test/length takes no instruction",))
+
+
+async def test_a_folder_that_changed_is_loaded_anew(pipeline: Pipeline, host: LocalHost, tmp_path: Path) -> None:
+    settings = changed(by("length"), rerank={"model": str(tmp_path)})
+    (tmp_path / "config.json").write_text("{}")
+    await pipeline.search(QUERY, settings)
+    await pipeline.search(QUERY, settings)
+    assert len(host.state.models) == 1
+    (tmp_path / "config.json").write_text('{"trained": "again"}')
+    await pipeline.search(QUERY, settings)
+    assert len(host.state.models) == 2
+
+
 async def test_a_cached_score_needs_no_worker(folder: Path, tmp_path: Path, host: LocalHost) -> None:
     cache = ScoreCache(tmp_path / "scores.sqlite3")
     pipeline = Pipeline(Resources(WatchedStore(folder), make_executor(), cache, RERANKERS, local=host))
@@ -204,20 +228,22 @@ async def test_a_cached_score_needs_no_worker(folder: Path, tmp_path: Path, host
     second = await pipeline.search(QUERY, by("length"))
     assert scored(second) == scored(first)
     assert host.state.phase == "off"
-    await pipeline.search(QUERY, by("length", instruction="another task"))
+    await pipeline.search(QUERY, by("length", top_n=7))
     assert host.state.phase == "idle"
     await pipeline.close()
 
 
 def test_a_score_is_another_with_another_backend_device_or_task() -> None:
-    info = ModelInfo(role="reranker", model="m", backend="packed", device="cuda:0", instruction="default")
+    info = ModelInfo(role="reranker", model="m", backend="packed", device="cuda:0", instructed=True)
     others = [
-        scope(msgspec.structs.replace(info, backend="padded"), ""),
-        scope(msgspec.structs.replace(info, device="cpu"), ""),
-        scope(info, "task"),
+        scope(msgspec.structs.replace(info, backend="padded"), "task"),
+        scope(msgspec.structs.replace(info, device="cpu"), "task"),
+        scope(info, "another task"),
     ]
-    assert len({scope(info, ""), *others}) == 4
-    assert scope(info, "default") == scope(info, "") == scope(msgspec.structs.replace(info, device="cuda:1"), "")
+    assert len({scope(info, "task"), *others}) == 4
+    assert scope(info, "task") == scope(msgspec.structs.replace(info, device="cuda:1"), "task")
+    deaf = msgspec.structs.replace(info, instructed=False)
+    assert scope(deaf, "task") == scope(deaf, "another task")
 
 
 def test_parts_lie_end_to_end() -> None:

@@ -95,6 +95,7 @@ def load_scorer(spec: ModelSpec, folder: Path, progress: Progress) -> LocalScore
         max_tokens=max_tokens,
         budget=spec.budget or default,
         instruction=encoder.frame.instruction,
+        instructed="{instruction}" in encoder.frame.query,
         family=plan.family.name if plan.family.prompt else str(plan.config.model_type),
         weights_bytes=weight_bytes(loaded.model),
         parity=choice.parity,

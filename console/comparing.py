@@ -12,9 +12,10 @@ from console.text import clean
 from console.views_panel import spent_text
 from engine.errors import UsageError
 from engine.report import outcome_json
-from engine.rerankers.panel import Member, Panel, named
+from engine.rerankers.panel import Member, Panel
 from engine.rerankers.registry import RERANKERS
 from engine.rerankers.remote.providers import providers
+from engine.rerankers.several import named
 
 if TYPE_CHECKING:
     from engine.search import Search

@@ -21,6 +21,7 @@ from engine.rerankers.registry import RERANKERS
 from engine.rerankers.remote.keys import key_source
 from engine.rerankers.remote.providers import Provider, providers, table
 from engine.rerankers.remote.urls import endpoint
+from engine.rerankers.several import SEVERAL
 from engine.settings.schema import RerankSettings, Settings
 
 if TYPE_CHECKING:
@@ -119,11 +120,13 @@ def matching(rows: Sequence[RerankerRow], text: str) -> list[RerankerRow]:
 
 
 def picked(session: Session, name: str) -> dict[str, object]:
-    """What picking a reranker by name sets: ``PROVIDER`` or ``PROVIDER/MODEL``. Raises ``UsageError`` for one that is
-    not there."""
+    """What picking a reranker by name sets: ``PROVIDER``, ``PROVIDER/MODEL``, or ``several/NAME,NAME``. Raises
+    ``UsageError`` for one that is not there."""
     registered = session.pipeline.resources.factories
     rows = {row.name: row for row in reranker_rows(session.settings, session.loaded.settings, registered)}
     provider, _, model = name.partition("/")
+    if provider == SEVERAL:
+        return RerankerRow(SEVERAL, Group.HERE, SEVERAL).values(model)
     if provider not in rows:
         near = get_close_matches(provider, rows, 1)
         hint = f"did you mean {near[0]!r}?" if near else "`rankscope providers` lists the services"

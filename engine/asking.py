@@ -13,6 +13,7 @@ from engine.records import CandidatePool, Outcome, RanOn, RerankerInfo, StagePar
 from engine.rerankers.base import Opens, Reranker
 from engine.rerankers.cascade import FIRST, rerank_stages, window
 from engine.rerankers.ledger import BEYOND, TERM, UNSCORED, fallback_settings
+from engine.rerankers.several import asks
 from engine.rerankers.stage import RerankStage
 from engine.settings.schema import DenseLeg, RerankSettings, Settings
 from engine.stages import StageRecorder, failure
@@ -126,7 +127,7 @@ class Asking:
     async def _cosines(self, ids: list[str]) -> list[float]:
         """What the first dense leg gives these documents: ``term`` needs it, even where the leg's weight is 0."""
         legs = {name: leg for name, leg in self.settings.legs.items() if isinstance(leg, DenseLeg)}
-        if self.rerank.provider != TERM or not legs:
+        if not asks(self.rerank, TERM) or not legs:
             return [math.nan] * len(ids)
         name, leg = next(iter(legs.items()))
         if name in self.pool.leg_names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import urlsplit
@@ -17,12 +17,14 @@ from engine.ingest.base import Source, SourceDocument, checked
 from engine.ingest.template import Template
 from engine.pipeline import Pipeline
 from engine.remote.offline import OfflineRule, Place
+from engine.rerankers.cascade import rerank_stages
 from engine.rerankers.registry import RERANKERS
 from engine.rerankers.remote.batches import estimate_tokens, plan
 from engine.rerankers.remote.prices import cost_of
 from engine.rerankers.remote.providers import Provider, provider
 from engine.rerankers.remote.urls import endpoint
-from engine.settings.schema import DenseLeg, ProviderSettings, RemoteSettings, Settings
+from engine.rerankers.several import SEVERAL, members_of, named
+from engine.settings.schema import DenseLeg, ProviderSettings, RemoteSettings, RerankSettings, Settings
 
 SAMPLE = 3
 """Queries that are searched, without any service, to see how long the texts are."""
@@ -69,12 +71,21 @@ async def estimate(pipeline: Pipeline, settings: Settings, queries: Sequence[str
     rule = OfflineRule.of(settings.remote)
     texts = [text for text in queries if text.strip()]
     found = _embeddings(settings, texts, rule)
-    row = None
-    if settings.rerank.enabled and settings.rerank.provider not in RERANKERS:
-        row = provider(settings.rerank.provider, settings.providers)
-    if row is not None and texts:
-        found.append(await _reranking(pipeline, settings, texts, row, rule))
+    for rerank in _askings(settings) if texts else ():
+        row = provider(rerank.provider, settings.providers) if rerank.provider not in RERANKERS else None
+        if row is not None:
+            asking = msgspec.structs.replace(settings, rerank=rerank)
+            found.append(await _reranking(pipeline, asking, texts, row, rule))
     return found
+
+
+def _askings(settings: Settings) -> Iterator[RerankSettings]:
+    """Every reranker that is asked: each stage of a cascade, each of several that are fused."""
+    for rerank in rerank_stages(settings).values() if settings.rerank.enabled else ():
+        if rerank.provider == SEVERAL:
+            yield from (named(name, rerank) for name in members_of(rerank))
+        else:
+            yield rerank
 
 
 def estimate_indexing(

@@ -146,13 +146,22 @@ class PanelScreen(Dialog[Picked]):
             return
         if column.name == FUSED and column.member < 0:
             self.dismiss(Picked({"rerank.enabled": False}, "reranker off"))
-        elif column.member < 0:
-            self.notify("The orders fused by rank are for comparing; pick one of the rerankers.", title=BY_RANK)
-        else:
+        elif column.member >= 0:
             member = self.panel.members[column.member]
-            held = asdict(member.settings)
-            values = {f"rerank.{name}": held[name] for name in SET}
-            self.dismiss(Picked({"rerank.enabled": True, **values}, f"reranker {member.name}"))
+            self._use(member.settings, f"reranker {member.name}")
+        elif unnamed := self.panel.unnamed:
+            said = f"write the address and key of {', '.join(unnamed)} under [providers.NAME] first"
+            self.notify(said, title=BY_RANK, severity="warning")
+        elif any(member.outcome is None for member in self.panel.members):
+            self.notify("they have not all answered yet", title=BY_RANK)
+        else:
+            settings = self.panel.keep_fused()
+            self._use(settings, f"fused by rank: {settings.model}")
+
+    def _use(self, settings: RerankSettings, label: str) -> None:
+        held = asdict(settings)
+        values = {f"rerank.{name}": held[name] for name in SET}
+        self.dismiss(Picked({"rerank.enabled": True, **values}, label))
 
 
 def agreement_text(panel: Panel, agreements: Sequence[Agreement], palette: Palette, width: int) -> Text:

@@ -7,7 +7,9 @@ nothing. One that fails is an outcome and disturbs no other.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,8 +22,9 @@ import numpy as np
 from engine.asking import Asking
 from engine.evaluation.agreement import kendall_tau_b, rank_biased_overlap
 from engine.fusion.rank_lists import fuse_orders
-from engine.records import Outcome, RerankerInfo
-from engine.rerankers.ledger import rerank_scores
+from engine.records import Outcome, RerankerInfo, ScoreKind
+from engine.rerankers.ledger import UNSCORED, Scored, rerank_scores
+from engine.rerankers.several import SEVERAL, joined, named
 from engine.settings.schema import RerankSettings, Settings
 from engine.stages import StageRecorder
 from engine.trace import Event, RerankProgress
@@ -156,22 +159,49 @@ class Panel:
         """Document → the sum of its reciprocal ranks, best first: the members' orders as one."""
         return fuse_orders([member.scored for member in self.members], self.settings.rerank.rank_constant)
 
+    @property
+    def unnamed(self) -> list[str]:
+        """The members that their names alone do not reach: address or key stand in no ``[providers.NAME]``."""
+        settings = self._several
+        return [m.name for m in self.members if _reached(named(m.name, settings)) != _reached(m.settings)]
+
+    @property
+    def _several(self) -> RerankSettings:
+        model = joined([member.name for member in self.members])
+        return msgspec.structs.replace(
+            self.settings.rerank, provider=SEVERAL, model=model, revision="", base_url="", api_key="", enabled=True
+        )
+
+    def keep_fused(self) -> RerankSettings:
+        """The settings that have them fused by rank from now on; what they say here is kept as its answer."""
+        settings, ledger = self._several, self.search.ledger
+        sums = self.fused()
+        blank = {
+            i for member in self.members for i, scored in ledger.known(member.settings).items() if scored is UNSCORED
+        }
+        known = ((i, UNSCORED if i in blank else Scored(sums.get(i, math.nan))) for i in self.ids)
+        ledger.known(settings).update(known)
+        infos = [member.info for member in self.members if member.info is not None]
+        usage: Counter[str] = Counter()
+        for info in infos:
+            usage.update(info.usage)
+        ledger.keep_info(settings, RerankerInfo(SEVERAL, settings.model, kind=ScoreKind.FUSED, usage=dict(usage)))
+        slowest = max((ledger.report(member.settings) for member in self.members), key=lambda r: r.ms if r else 0.0)
+        if slowest is not None:
+            outcome = Outcome(done=len(sums), total=len(sums))
+            ledger.keep_report(settings, dataclasses.replace(slowest, outcome=outcome, parts=()))
+        return settings
+
 
 def _tell(news: asyncio.Queue[int], number: int, _: asyncio.Task[None]) -> None:
     news.put_nowait(number)
+
+
+def _reached(settings: RerankSettings) -> tuple[str, ...]:
+    return settings.provider, settings.model, settings.base_url, settings.api_key
 
 
 def _agreement(one: int, other: int, a: Sequence[str], b: Sequence[str]) -> Agreement:
     if not a or not b:
         return Agreement(one, other, math.nan, math.nan)
     return Agreement(one, other, rank_biased_overlap(a, b), kendall_tau_b(a, b))
-
-
-def named(name: str, settings: RerankSettings) -> RerankSettings:
-    """The settings of a reranker by name: ``PROVIDER`` or ``PROVIDER/MODEL``. The settings' own provider keeps address
-    and key, and its model where none is named."""
-    provider, _, model = name.partition("/")
-    settings = msgspec.structs.replace(settings, enabled=True, cascade={})
-    if provider == settings.provider:
-        return msgspec.structs.replace(settings, model=model or settings.model)
-    return msgspec.structs.replace(settings, provider=provider, model=model, base_url="", api_key="")

@@ -211,9 +211,6 @@ async def test_marked_rerankers_stand_side_by_side(store: WatchedStore, tei: Loo
             await pilot.press("f")
             await pilot.pause()
             assert "by rank" in screen_text(app)
-            await pilot.press("enter")
-            await pilot.pause()
-            assert isinstance(app.screen, PanelScreen), "the fused orders are no reranker"
             await pilot.press("left", "left", "enter")
             session = app.main.session
             await until(pilot, lambda: session.settings.rerank.provider == "tei")
@@ -221,6 +218,28 @@ async def test_marked_rerankers_stand_side_by_side(store: WatchedStore, tei: Loo
             assert len(tei.requests) == 1, "what the comparison scored is not asked again"
             assert tuple(order(app)[: len(panel.ids)]) == panel.members[1].order
             assert session.trace.stage("rerank").outcome.status is Status.OK
+
+
+async def test_orders_fused_by_rank_are_put_in_place_and_asked_nothing(store: WatchedStore, tei: Loopback) -> None:
+    async with asked(store, settings_with(tei)) as (app, pilot):
+        session = app.main.session
+        app.main.perform("panel", "term", "tei")
+        await until(pilot, lambda: isinstance(app.screen, PanelScreen))
+        panel = app.screen.panel
+        await until(pilot, lambda: all(member.outcome for member in panel.members))
+        fused = list(panel.fused())
+        await pilot.press("f", "enter")
+        await until(pilot, lambda: session.settings.rerank.provider == "several")
+        await until(pilot, lambda: not app.main.asking.busy)
+        assert session.settings.rerank.model == "term, tei/BAAI/bge-reranker-v2-m3"
+        assert order(app)[: len(fused)] == fused
+        assert len(tei.requests) == 1
+        assert session.trace.stage("rerank").outcome.status is Status.OK
+        app.main.perform("again")  # a new search asks them itself, and comes to the same order
+        await until(pilot, lambda: len(tei.requests) == 2 and not app.main.asking.busy)
+        await answered(app, pilot)
+        assert order(app)[: len(fused)] == fused
+        assert session.trace.stage("rerank").outcome.status is Status.OK
 
 
 async def test_the_cursor_follows_one_document_through_every_list(store: WatchedStore, tei: Loopback) -> None:

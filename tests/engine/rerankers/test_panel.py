@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import RerankerError
+from engine.errors import RerankerError, SettingsError
 from engine.fusion.rank_lists import fuse_orders
 from engine.records import RerankerInfo, ScoreKind, Status
 from engine.rerankers.base import RerankBatch, RerankDocument
-from engine.rerankers.panel import Panel, named
+from engine.rerankers.panel import Panel
+from engine.rerankers.several import members_of, named
 from engine.settings.schema import RerankSettings, Settings
+from engine.trace import Trace
 from tests.corpus import WatchedStore, build, changed, pipeline_on
 
 QUERY = "wait some seconds on a thread"
@@ -163,3 +165,41 @@ def test_a_name_keeps_what_the_settings_say_of_their_own_provider() -> None:
         "",
         9,
     )
+
+
+async def test_several_are_fused_by_rank_in_one_stage(store: WatchedStore) -> None:
+    """The order is that of the members' ranks; one that fails is left out and said, all that fail are a failure."""
+    short, long, broken = Letters(-1), Letters(1), Letters(1, fails_after=0)
+    pipeline = pipeline_on(store, short=lambda *_: short, long=lambda *_: long, broken=lambda *_: broken)
+
+    async def order(model: str) -> tuple[Trace, list[str]]:
+        settings = changed(SETTINGS, rerank={"provider": "several", "model": model})
+        trace = await pipeline.search(QUERY, settings)
+        return trace, [trace.pool.ids[row] for row in trace.ranking.order[:7]]
+
+    search = pipeline.begin(QUERY)
+    await search.finish(SETTINGS)
+    panel = Panel(search, SETTINGS, members("term", "long"))
+    async for _ in panel.run():
+        pass
+    trace, fused = await order("term, long")
+    assert fused == list(panel.fused())
+    assert (trace.reranker.provider, trace.reranker.kind) == ("several", ScoreKind.FUSED)
+    trace, fused = await order("long, broken")
+    assert fused == list(panel.members[1].order)
+    assert any("broken is left out: out of letters" in text for text in trace.warnings)
+    trace, _ = await order("broken, term")
+    assert trace.stage("rerank").outcome.status is Status.OK
+    broken_too = Letters(1, fails_after=0)
+    pipeline.resources.factories = {**pipeline.resources.factories, "other": lambda *_: broken_too}
+    trace, _ = await order("broken, other")
+    assert (trace.stage("rerank").outcome.status, trace.stage("rerank").outcome.text) == (
+        Status.FAILED,
+        "out of letters",
+    )
+
+
+@pytest.mark.parametrize("model", ["", "term", "term, term", "term, several/term"])
+def test_several_need_two_names(model: str) -> None:
+    with pytest.raises(SettingsError, match=r"rerank\.model"):
+        members_of(RerankSettings(provider="several", model=model))

@@ -195,7 +195,8 @@ def _settings(merged: Merged, legs: list[str], kinds: Kinds) -> Settings:
 
 def _names_below(merged: Merged, keys: Keys) -> list[str]:
     depth = len(keys)
-    return list(dict.fromkeys(name[depth] for name in merged.values if name[:depth] == keys and len(name) > depth))
+    written = (*merged.values, *merged.maps)
+    return list(dict.fromkeys(name[depth] for name in written if name[:depth] == keys and len(name) > depth))
 
 
 def _sources(merged: Merged, settings: Settings) -> dict[str, Source]:

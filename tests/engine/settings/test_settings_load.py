@@ -237,3 +237,18 @@ def test_decode_is_a_file_alone():
     assert decode({"cut": {"top_k": 3}}).cut.top_k == 3
     with pytest.raises(SettingsError, match=r"unknown setting cut.topk \(here\)"):
         decode({"cut": {"topk": 3}}, "here")
+
+
+@pytest.mark.parametrize(
+    ("text", "sets"),
+    [
+        ('[providers.vertex.options]\nproject = "acme"\n', []),
+        ("", ["providers.vertex.options.project=acme"]),
+    ],
+)
+def test_a_provider_of_which_only_a_map_is_written_is_there(text, sets, tmp_path):
+    file = tmp_path / "some.toml"
+    file.write_text(text)
+    loaded = load(None, file, sets=sets)
+    assert loaded.settings.providers["vertex"].options == {"project": "acme"}
+    assert loaded.explicit("providers.vertex.options.project")

@@ -8,8 +8,9 @@ import pytest
 
 from engine.local.worker.processor import spare_broken_tiles
 from tests.servers.engines import any_engine, elasticsearch_8, elasticsearch_9, group, opensearch_2
+from tests.servers.ragflow import ragflow_index
 
-__all__ = ["any_engine", "elasticsearch_8", "elasticsearch_9", "opensearch_2"]
+__all__ = ["any_engine", "elasticsearch_8", "elasticsearch_9", "opensearch_2", "ragflow_index"]
 
 # A shell starts what it puts in the background with SIGINT ignored, and children inherit that: the tests that interrupt
 # a real process would wait for nothing.

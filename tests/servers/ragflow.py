@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,9 +36,12 @@ from engine.settings.schema import (
 )
 from engine.stores.elastic.connection import connect
 from engine.stores.elastic.detect import detect
+from tests.servers.engines import Server
 from tests.servers.loopback import Loopback, Reply, Request, serving
 
 INDEX = "ragflow_0123456789abcdef"
+OWN_INDEX = f"{INDEX}_{os.getpid()}"
+"""The tests' own: several processes may share an engine."""
 MANUALS, PAPERS, EMPTY = "kb-manuals", "kb-papers", "kb-none"
 DIMENSION = 512
 CRANFIELD = Path(__file__).parents[3] / "shared" / "data" / "cranfield" / "corpus.jsonl"
@@ -171,11 +176,11 @@ async def build(store: StoreSettings) -> int:
     """Make the index anew, as far as the engine can: rank features and the scripted similarity on OpenSearch alone of
     those that the tests have. How many chunks it has."""
     made = chunks()
+    await drop(store)
     json_headers = {"accept": "application/json", "content-type": "application/json"}
     lines = {"accept": "application/json", "content-type": "application/x-ndjson"}
     async with connect(store) as client:
         engine = await detect(client)
-        await client.options(ignore_status=404).indices.delete(index=store.index)
         body = mapping(opensearch=engine.is_opensearch, rank_features=engine.is_opensearch)
         await client.perform_request("PUT", f"/{store.index}", headers=json_headers, body=body)
         for start in range(0, len(made), 100):
@@ -190,6 +195,19 @@ async def build(store: StoreSettings) -> int:
     return len(made)
 
 
+async def drop(store: StoreSettings) -> None:
+    async with connect(store) as client:
+        await client.options(ignore_status=404).indices.delete(index=store.index)
+
+
+@pytest.fixture(scope="session")
+def ragflow_index(opensearch_2: Server) -> Iterator[Server]:
+    """The OpenSearch on which the index is built, once for each process."""
+    asyncio.run(build(opensearch_2.store(OWN_INDEX)))
+    yield opensearch_2
+    asyncio.run(drop(opensearch_2.store(OWN_INDEX)))
+
+
 def answer(request: Request) -> Reply:
     """An OpenAI-compatible service's reply."""
     body = json.loads(request.body)
@@ -202,6 +220,22 @@ async def embedding() -> AsyncIterator[Loopback]:
     """The service that embeds these chunks."""
     async with serving(answer=answer) as loopback:
         yield loopback
+
+
+@contextmanager
+def embedding_beside() -> Iterator[str]:
+    """The address of the same service, answering from a thread of its own: for what runs a loop itself."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    service = embedding()
+    try:
+        yield asyncio.run_coroutine_threadsafe(service.__aenter__(), loop).result().url
+        asyncio.run_coroutine_threadsafe(service.__aexit__(None, None, None), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def settings(store: StoreSettings, service: str, **options: Any) -> Settings:

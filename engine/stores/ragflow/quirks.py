@@ -144,8 +144,8 @@ QUIRKS: dict[str, Quirk] = {
         Quirk(
             "opensearch",
             "OpenSearch",
-            "RAGFlow on OpenSearch passes the threshold as the kNN's boost, 0 in its second pass; shown is what it does on"
-            " Elasticsearch.",
+            "RAGFlow on OpenSearch passes the threshold as the kNN's boost, 0 in its second pass; shown is what it does"
+            " on Elasticsearch.",
             f"{_REPOSITORY}/pull/15681",
         ),
         Quirk(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,7 +25,7 @@ from tests.servers import ragflow
 from tests.servers.engines import Server
 
 QUESTION = "how are failed requests repeated after a delay"
-INDEX = f"{ragflow.INDEX}_{os.getpid()}"
+INDEX = ragflow.OWN_INDEX
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +33,9 @@ def chunks() -> dict[str, dict[str, Any]]:
     return {each["id"]: each for each in ragflow.chunks()}
 
 
-@pytest.fixture(scope="module")
-def on_opensearch(opensearch_2: Server) -> Server:
-    asyncio.run(ragflow.build(opensearch_2.store(INDEX)))
-    return opensearch_2
+@pytest.fixture
+def on_opensearch(ragflow_index: Server) -> Server:
+    return ragflow_index
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from engine.errors import SettingsError, UsageError
 from engine.local.models.catalogue import presets
 from engine.remote.offline import OfflineRule, Place
+from engine.rerankers.plugins import plugins
 from engine.rerankers.registry import RERANKERS
 from engine.rerankers.remote.keys import key_source
 from engine.rerankers.remote.providers import Provider, providers, table
@@ -93,14 +94,14 @@ class RerankerRow:
 def reranker_rows(
     settings: Settings,
     saved: Settings,
-    registered: Collection[str] = tuple(RERANKERS),
+    engines: Collection[str] = tuple(RERANKERS),
     environ: Mapping[str, str] | None = None,
 ) -> tuple[RerankerRow, ...]:
-    """Every reranker there is, in the order of the groups. ``registered`` are those that are no services. Nothing is
-    asked of any."""
+    """Every reranker there is, in the order of the groups. ``engines`` are those that are no services. Nothing is asked
+    of any."""
     rows = [
-        *(_registered_row(name) for name in registered if name != LOCAL),
-        *(local_rows() if LOCAL in registered else ()),
+        *(_registered_row(name) for name in engines if name != LOCAL),
+        *(local_rows() if LOCAL in engines else ()),
         *_service_rows(settings, saved, os.environ if environ is None else environ),
     ]
     order = list(Group)
@@ -119,11 +120,16 @@ def matching(rows: Sequence[RerankerRow], text: str) -> list[RerankerRow]:
     return sorted(found, key=lambda row: bool(words) and not row.id.removeprefix(f"{LOCAL}/").startswith(beginning))
 
 
+def registered(session: Session) -> tuple[str, ...]:
+    """The rerankers that are no services: the engine's own, and those of other packages."""
+    return tuple(dict.fromkeys((*session.pipeline.resources.factories, *plugins())))
+
+
 def picked(session: Session, name: str) -> dict[str, object]:
     """What picking a reranker by name sets: ``PROVIDER``, ``PROVIDER/MODEL``, or ``several/NAME,NAME``. Raises
     ``UsageError`` for one that is not there."""
-    registered = session.pipeline.resources.factories
-    rows = {row.name: row for row in reranker_rows(session.settings, session.loaded.settings, registered)}
+    found = reranker_rows(session.settings, session.loaded.settings, registered(session))
+    rows = {row.name: row for row in found}
     provider, _, model = name.partition("/")
     if provider == SEVERAL:
         return RerankerRow(SEVERAL, Group.HERE, SEVERAL).values(model)

@@ -110,12 +110,17 @@ class LookingDeeds:
         self.screen.run_worker(self._show_rerankers(), group="rerankers", exclusive=True, exit_on_error=False)
 
     async def _show_rerankers(self) -> None:
-        from console.rerankers import reranker_rows
+        from console.rerankers import registered, reranker_rows
         from console.screens.rerankers import RerankerScreen
 
-        session, resources = self.session, self.session.pipeline.resources
-        rows = reranker_rows(session.settings, session.loaded.settings, tuple(resources.factories))
-        latest = await asyncio.to_thread(resources.remote.ledger.latest) if resources.remote else {}
+        session, remote = self.session, self.session.pipeline.resources.remote
+        try:
+            engines = await asyncio.to_thread(registered, session)
+            rows = reranker_rows(session.settings, session.loaded.settings, engines)
+            latest = await asyncio.to_thread(remote.ledger.latest) if remote else {}
+        except Exception as error:
+            self.screen.tell_error(error)
+            return
         self.screen.app.push_screen(RerankerScreen(session, rows, latest), self._picked)
 
     def do_reranker(self, name: str) -> None:

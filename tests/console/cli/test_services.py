@@ -276,3 +276,15 @@ def test_what_a_service_gets_is_said_once(cli: Cli, index: Path) -> None:
     assert "the query and title and text of" in first.err
     assert "gets the query" not in cli(*asking).err
     assert "gets the query" not in cli(*asking, "--offline").err
+
+
+def test_each_of_several_rerankers_is_estimated_before_a_set_of_queries(cli: Cli, index: Path, tmp_path: Path) -> None:
+    queries = tmp_path / "queries.tsv"
+    queries.write_text("1\tseconds\n2\tsleep\n", encoding="utf-8")
+    far = [f'providers.{name}={{base_url="http://192.0.2.1/v1", models=["m"]}}' for name in ("far", "further")]
+    sets = [*far, "rerank.provider=several", "rerank.model=term, far, further"]
+    refused = cli("search", "--queries", queries, "--index", index, *(each for one in sets for each in ("--set", one)))
+    assert refused.code == 2
+    assert "rerank by far (m) at 192.0.2.1" in refused.err
+    assert "rerank by further (m) at 192.0.2.1" in refused.err
+    assert "--yes" in refused.err

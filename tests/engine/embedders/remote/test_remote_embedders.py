@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -18,9 +19,9 @@ from engine.errors import IndexMismatchError, RemoteError, SettingsError
 from engine.executor import make_executor
 from engine.records import RanOn, Status
 from engine.remote.ledger import Ledger
-from engine.remote.offline import OfflineRule
+from engine.remote.offline import Departure, OfflineRule, Place
 from engine.remote.pool import ClientPool
-from engine.settings.schema import DenseLeg, LexicalLeg, ProviderSettings, Settings
+from engine.settings.schema import DenseLeg, LexicalLeg, ProviderSettings, RemoteSettings, Settings
 from engine.stores.embedded.schema import EmbeddingSpec, IndexSpec
 from engine.stores.embedded.writer import IndexWriter
 from tests.corpus import DOCUMENTS, TEMPLATE
@@ -201,3 +202,36 @@ async def test_another_model_or_dimension_than_the_index_has_is_refused(tmp_path
     assert outcome.text == "ollama/nomic-embed-text makes vectors of 3 dimensions, but the index has 8"
     assert trace.stage("lexical").outcome.status is Status.OK, "the other leg stands"
     assert len(trace.ranking.results)
+
+
+async def test_a_query_goes_to_a_service_only_when_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Declined, the dense leg is skipped with that reason and the words alone are searched; then it may."""
+    async with serving(answer=VENDORS["ollama"]) as server:
+        own = settings_for("ollama", server)
+        await build(tmp_path / "index", "ollama/nomic-embed-text", own)
+        settings, told, allowed = searching(own), list[Departure](), list[bool]()
+        monkeypatch.setattr(OfflineRule, "place", lambda rule, url: Place.INTERNET)
+
+        def may_leave(departure: Departure) -> bool:
+            told.append(departure)
+            return bool(allowed)
+
+        async with open_pipeline(settings, tmp_path) as pipeline:
+            pipeline.ask_before_leaving(may_leave)
+            asked = len(server.requests)
+            search = pipeline.begin("wait some seconds")
+            trace = await search.finish(settings)
+            outcome = trace.stage("dense").outcome
+            assert (outcome.status, outcome.reason) == (Status.SKIPPED, "declined")
+            assert trace.stage("embed").outcome.status is Status.SKIPPED
+            assert len(trace.ranking.results), "the other leg stands"
+            assert len(server.requests) == asked
+            assert (told[0].what, told[0].characters) == ("the query", len("wait some seconds"))
+            assert search.missing(settings).legs == ("dense",)
+            allowed.append(True)
+            trace = await search.finish(settings)
+            assert trace.stage("dense").outcome.status is Status.OK
+            offline = msgspec.structs.replace(settings, remote=RemoteSettings(offline=True))
+            refused = await pipeline.search("another query", offline)
+            assert refused.stage("embed").outcome.reason == "offline", "the rule is that of the search's own settings"
+            assert (await pipeline.search("another query", settings)).stage("dense").outcome.status is Status.OK

@@ -41,7 +41,12 @@ def command() -> None:
 )
 @settings_options(index=False)
 def list_(names: tuple[str, ...], here: bool, format_: str, wanted: Wanted) -> None:
-    """List the models there are: what each does and suits, its size, whether it is here, and where it is loaded."""
+    """List the models there are: what each does and suits, its size, whether it is here, and where it is loaded.
+
+    \b
+      rankscope models list --here
+      rankscope models list minilm-l6 BAAI/bge-m3 -o json
+    """
     from console.models import list_models
 
     list_models(names, wanted, here=here, as_json=format_ == "json")
@@ -52,7 +57,12 @@ def list_(names: tuple[str, ...], here: bool, format_: str, wanted: Wanted) -> N
 @click.option("--revision", default="", metavar="REV", help="Branch, tag or commit of the hub; default: the newest.")
 @settings_options(index=False)
 def fetch(name: str, revision: str, wanted: Wanted) -> None:
-    """Download the model NAME into the cache. What an earlier attempt got is not fetched again."""
+    """Download the model NAME into the cache. What an earlier attempt got is not fetched again.
+
+    \b
+      rankscope models fetch minilm-l6
+      rankscope models fetch Qwen/Qwen3-Reranker-0.6B --revision main
+    """
     from console.models import fetch_model
 
     fetch_model(name, revision, wanted)

@@ -124,6 +124,13 @@ def _ragflow(context: Context) -> str:
     return _answered(context)
 
 
+def _native(context: Context) -> str:
+    session = context.session
+    if session is not None and session.pipeline.store.info.kind not in ("elasticsearch", "opensearch"):
+        return "only Elasticsearch and OpenSearch fuse on their own"
+    return _answered(context)
+
+
 def _tunable(context: Context) -> str:
     if reason := _judgeable(context):
         return reason
@@ -161,6 +168,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("compare", ("c",), "Tries", "compare two", "Both lists, and what moves between them.", "[A] [B]", _answered),
     Action("save", ("s", "ctrl+s"), "Tries", "save the settings", "Shows the difference first.", "[FILE]", _open),
     Action("ragflow", ("g",), "Lists", "see RAGFlow's own way", "Five rankings, and what it loses.", when=_ragflow),
+    Action("export", ("E",), "Tries", "export …", "The settings as an engine's own request.", "[TARGET]", _open),
+    Action("native", ("N",), "Lists", "see the engine's own fusion", "Its forms beside ours.", when=_native),
     Action("pin", ("p",), "Document", "pin", "Follows it through every stage, or no longer.", "[ID]", _document),
     Action("unpin", (), "Document", "unpin", "Follows none.", when=_pinned),
     Action("why", ("x",), "Document", "why it stands there", "And what would turn it round.", "[ID]", _document),

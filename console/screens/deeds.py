@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.messages import FUSED, RERANKED
+from console.screens.exporting import ExportingDeeds
 from console.screens.judging import JudgingDeeds
 from console.screens.looking import LookingDeeds
 from engine.errors import UsageError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from engine.trace import Trace
 
 
-class Deeds(JudgingDeeds, LookingDeeds):
+class Deeds(JudgingDeeds, LookingDeeds, ExportingDeeds):
     """The actions of one main screen. Methods raise ``RankscopeError``; the screen shows it."""
 
     def __init__(self, screen: MainScreen) -> None:

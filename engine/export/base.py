@@ -6,6 +6,7 @@ nearest value that it can; where there is none (or the nearest are taken) it bui
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -81,7 +82,7 @@ class Wish:
 
     def vector(self, leg: DenseLeg) -> Vector:
         if self.program:
-            return Expression(f"vectors[{leg.embedder!r}]")
+            return Expression(f"vectors[{json.dumps(leg.embedder)}]")
         return self.given.vectors.get(leg.embedder, VECTOR) if self.given else VECTOR
 
     def active(self) -> dict[str, LegSettings]:

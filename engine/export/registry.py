@@ -15,8 +15,7 @@ from engine.fusion.lookup import find
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine with its forms: the first that expresses the settings is taken, else ``fallback`` (by combiner, '' for
-    any) is what they are held against."""
+    """An engine with its forms. ``fallback`` names the one that goes with a combiner, '' for any other."""
 
     name: str
     label: str
@@ -121,13 +120,7 @@ def engine_for(target: Target, wish: Wish, engine: str = "") -> Engine:
 def express_in(engine: Engine, wish: Wish, form: str = "", *, nearest: bool = False) -> Export:
     """The wish in the form named, or in the one that suits. Raises ``SettingsError``."""
     forms = {each.name: each for each in engine.forms}
-    if form:
-        chosen = find(forms, form, "--form")
-    else:
-        exact = (
-            each for each in engine.forms if len(wish.active()) >= each.least_legs and not any(each.obstacles(wish))
-        )
-        chosen = next(exact, None) or _fallback(engine, forms, wish)
+    chosen = find(forms, form, "--form") if form else _suiting(engine, wish)
     if wish.version is not None and wish.version < chosen.since:
         since = ".".join(map(str, chosen.since))
         raise SettingsError(f"{engine.label} has {chosen.label} from {since}", hint="--form names another")
@@ -144,10 +137,15 @@ def _for_one_query(engine: Engine, wish: Wish) -> str:
     return f". For one QUERY, or as python, {engine.forms[0].label} expresses the normalizer{also}"
 
 
-def _fallback(engine: Engine, forms: dict[str, Form], wish: Wish) -> Form:
-    if len(wish.active()) < 2:
-        return engine.forms[0]
-    return forms[engine.fallback.get(wish.settings.fusion.combiner, engine.fallback[""])]
+def _suiting(engine: Engine, wish: Wish) -> Form:
+    """The form with the fewest obstacles; of several the first where there are none, else the combiner's own."""
+    own = engine.fallback.get(wish.settings.fusion.combiner, engine.fallback[""])
+    barred = {
+        form.name: len(list(form.obstacles(wish))) for form in engine.forms if len(wish.active()) >= form.least_legs
+    }
+    least = min(barred.values())
+    fewest = [form for form in engine.forms if barred.get(form.name) == least]
+    return next((form for form in fewest if least and form.name == own), fewest[0])
 
 
 def _placeholders(wish: Wish, engine: Engine) -> list[str]:

@@ -10,6 +10,8 @@ scores. ``identity`` and the combiner ``ragflow`` are the same line for every qu
 
 from __future__ import annotations
 
+import json
+
 from engine.export.base import Boost, Expression, Version, Wish
 from engine.records import ScoreKind
 from engine.settings.schema import DenseLeg, LexicalLeg, Settings
@@ -56,7 +58,7 @@ def boosts(wish: Wish, engine: str) -> dict[str, Boost]:
             found[name] = 1.0 if cosine else settings.weights[name] / bm25_ratio(settings, engine, wish.version)
             continue
         if wish.program and settings.fusion.normalizer in BY_TOPS:
-            found[name] = Expression(f"{shares(settings)[name]:.9g} / greatest[{name!r}]")
+            found[name] = Expression(f"{shares(settings)[name]:.9g} / greatest[{json.dumps(name)}]")
             continue
         slope = _slope(wish, name, ScoreKind.COSINE if cosine else ScoreKind.BM25)
         ratio = 0.5 if cosine else bm25_ratio(settings, engine, wish.version) if isinstance(leg, LexicalLeg) else 1.0

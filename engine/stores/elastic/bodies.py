@@ -236,7 +236,8 @@ def knn(
     k = min(k, MOST)
     if (leg.exact and not field.exact) or not field.indexed:
         return ranked(exact_knn(field, vector, restricted, engine), k, shape, id_field)
-    near: Json = {"k": k, **({"filter": {"bool": restricted}} if restricted else {})}
+    # Elasticsearch 9 fills up a filtered search with documents that have no vector
+    near: Json = {"k": k, **({"filter": {"bool": _with_vector(restricted, field)}} if restricted else {})}
     if not engine.has_knn_section:
         query: Json = {"knn": {field.name: {"vector": list(vector), **near}}}
         return ranked(query, k, shape, id_field)
@@ -249,7 +250,7 @@ def knn(
 
 def exact_knn(field: VectorField, vector: Sequence[float], restricted: Json, engine: Engine) -> Json:
     """The query that compares every vector by a script; a cosine c comes as (1 + c)/2 on OpenSearch, else as 1 + c."""
-    among = {"bool": {**restricted, "filter": [*restricted.get("filter", ()), {"exists": {"field": field.name}}]}}
+    among = {"bool": _with_vector(restricted, field)}
     if engine.is_opensearch:
         script: Json = {
             "lang": "knn",
@@ -275,6 +276,10 @@ def alone(body: Json, name: str) -> Json:
         among = [one for one in (near.get("filter"), lacking) if one]
         return {**body, "knn": {**near, "filter": {"bool": {"filter": among}}}}
     return {**body, "query": {"bool": {"must": [body["query"]], "filter": [lacking]}}}
+
+
+def _with_vector(restricted: Json, field: VectorField) -> Json:
+    return {**restricted, "filter": [*restricted.get("filter", ()), {"exists": {"field": field.name}}]}
 
 
 def of_ids(ids: Sequence[str], id_field: str = "") -> Json:

@@ -112,8 +112,9 @@ class Cluster:
             try:
                 return await self._ask(body, pit, named, self._search_type(statistics))
             except EngineError as error:
-                if error.kind != "expired" or query is None or last:
+                if error.kind not in ("expired", "shards") or not pit or query is None or last:
                     raise
+                # a point in time outlives neither its time nor its index; another one tells which it was
                 self.points.expired(query, pit)
         raise RuntimeError("unreachable: the second attempt returns or raises")
 
@@ -204,8 +205,9 @@ class Cluster:
         try:
             answer = await self.call("POST", path, params=params)
         except EngineError as error:
-            if error.kind in ("forbidden", "wrong-server", "path", "refused"):
-                return ""  # a hosted engine without points in time: each search then sees the newest state
+            # a hosted engine without points in time, or some shards without a copy: each search sees the newest state
+            if error.kind in ("forbidden", "wrong-server", "path", "refused", "shards"):
+                return ""
             raise
         return str(answer["pit_id" if theirs else "id"])
 

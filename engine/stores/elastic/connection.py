@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from engine.errors import SettingsError
+from engine.logs import logger
 from engine.remote.offline import OfflineRule, Place
 from engine.secrets import register_secret, resolve
 from engine.settings.schema import StoreSettings
@@ -42,6 +43,7 @@ def connect(
 
     from engine.stores.elastic.node import FastJson, PlainNode
 
+    logger("elastic_transport")  # silent from now on: what fails is told by its error
     options: dict[str, Any] = {"cloud_id": store.cloud_id} if store.cloud_id else {"hosts": hosts(store)}
     _allow(store, rule or OfflineRule())
     return AsyncElasticsearch(

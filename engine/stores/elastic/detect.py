@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ELASTICSEARCH, OPENSEARCH = "elasticsearch", "opensearch"
 _LABELS = {ELASTICSEARCH: "Elasticsearch", OPENSEARCH: "OpenSearch"}
+_OPENSEARCH_BIT = 0x08000000
+_JSON = {"accept": "application/json"}
 _OLDEST = {ELASTICSEARCH: (8, 0, 0), OPENSEARCH: (2, 0, 0)}
 
 
@@ -47,17 +49,19 @@ class Engine:
         return not self.is_opensearch and self.version >= (8, 15, 0)
 
 
-async def detect(client: AsyncElasticsearch) -> Engine:
-    """The engine behind the client. Raises what the client raises, and ``StoreError`` for one that is not supported."""
+async def detect(client: AsyncElasticsearch, index: str = "") -> Engine:
+    """The engine behind the client. A key that may read ``index`` and nothing else is enough.
+
+    Raises what the client raises, and ``StoreError`` for what is not supported.
+    """
     from elasticsearch import ApiError
 
     try:
-        body: Any = (await client.perform_request("GET", "/", headers={"accept": "application/json"})).body
+        body: Any = (await client.perform_request("GET", "/", headers=_JSON)).body
     except ApiError as error:
         if error.meta.status not in (400, 403, 405):
             raise
-        nodes = await client.perform_request("GET", "/_nodes/_local", headers={"accept": "application/json"})
-        body = nodes.body
+        body = await _from_nodes(client, index)
     engine = engine_of(body)
     if engine is None:
         raise StoreError(
@@ -65,9 +69,37 @@ async def detect(client: AsyncElasticsearch) -> Engine:
             hint="check store.url; behind a proxy it needs the path as well",
         )
     if engine.version < _OLDEST[engine.name]:
-        oldest = ".".join(map(str, _OLDEST[engine.name][:1]))
+        oldest = _OLDEST[engine.name][0]
         raise StoreError(f"{engine} is too old", hint=f"{_LABELS[engine.name]} {oldest} or newer is needed")
     return engine
+
+
+async def _from_nodes(client: AsyncElasticsearch, index: str) -> Any:
+    """What the node says of itself, else what the index says of the version that made it."""
+    from elasticsearch import ApiError
+
+    try:
+        return (await client.perform_request("GET", "/_nodes/_local", headers=_JSON)).body
+    except ApiError as error:
+        if error.meta.status != 403 or not index:
+            raise
+        made = (await client.indices.get_settings(index=index)).body
+        created = [one["settings"]["index"]["version"]["created"] for one in made.values()]
+        return {"version": version_of(int(max(created)))} if created else None
+
+
+def version_of(created: int) -> dict[str, str]:
+    """``GET /``'s account of a version from the number that an index keeps of it.
+
+    OpenSearch marks its numbers by a bit; those of Elasticsearch tell the major version alone since 8.11, and then
+    stand for the first that has all that is asked of it here.
+    """
+    theirs = bool(created & _OPENSEARCH_BIT)
+    number = created ^ _OPENSEARCH_BIT if theirs else created
+    major, minor = number // 1_000_000, number // 10_000 % 100
+    if not theirs and number >= 8_500_000:
+        minor = 15 if major == 8 else 0
+    return {"number": f"{major}.{minor}.0", "distribution": OPENSEARCH if theirs else ""}
 
 
 def engine_of(body: object) -> Engine | None:

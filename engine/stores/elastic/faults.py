@@ -279,7 +279,9 @@ def _unreached(error: Exception) -> _Told:
     """A fault below HTTP, told by the words of what caused it: the client keeps no more."""
     from elastic_transport import TlsError
 
-    cause = next(iter(getattr(error, "errors", ())), error)
+    cause: Exception = error
+    while errors := getattr(cause, "errors", ()):  # attempts, and what each of them met
+        cause = errors[0]
     said = f"{cause}"
     if "plaintext" in said or re.search(r"wrong version number|record layer failure|unknown protocol", said, re.I):
         return _Told("tls", "it does not speak TLS", "write http:// in store.url")

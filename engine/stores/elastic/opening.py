@@ -65,7 +65,7 @@ async def probe(store: StoreSettings, base_dir: Path, rule: OfflineRule | None =
     at = Place(place(store), store.index)
     try:
         async with asyncio.timeout(OPENING_S):
-            engine = await detect(client)
+            engine = await detect(client, store.index)
             return Found(engine, await read(client, store.index, engine))
     except TimeoutError:
         raise EngineError(

@@ -1,4 +1,4 @@
-"""A loaded embedder: texts into vectors, in batches of like length, padded on the right."""
+"""A loaded embedder: texts into vectors, in batches of like length."""
 
 from __future__ import annotations
 
@@ -9,21 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from engine.local.base import ModelInfo
+from engine.local.worker.encoding.forward import Forward
 from engine.local.worker.encoding.layout import Layout
 from engine.local.worker.encoding.pooling import pool
 from engine.local.worker.encoding.tokens import TextTokenizer, Tokens
+from engine.local.worker.planner import plan
 
 
 class LocalEncoder:
-    """``TextEncoder`` of one transformer with its pooling and the layers after it.
-
-    Right padding serves causal models as well: no token looks at what comes after it, and positions count from the
-    first token either way.
-    """
+    """``TextEncoder`` of one transformer with its pooling and the layers after it."""
 
     def __init__(
         self,
-        model: nn.Module,
+        forward: Forward,
         tokenizer: TextTokenizer,
         layout: Layout,
         layers: Sequence[nn.Module],
@@ -31,8 +29,7 @@ class LocalEncoder:
         batch: int = 0,
     ) -> None:
         """``batch`` is the most texts of one pass, 0: the budget alone decides."""
-        self._model, self._tokenizer, self._layout, self._layers = model, tokenizer, layout, layers
-        self._device = torch.device(info.device)
+        self._forward, self._tokenizer, self._layout, self._layers = forward, tokenizer, layout, layers
         self._info = info
         self._budget, self._batch = info.budget, batch
 
@@ -53,12 +50,13 @@ class LocalEncoder:
         tokens, cut = [0] * len(texts), [False] * len(texts)
         for row, each in zip(rows, encoded, strict=True):
             tokens[row], cut[row] = len(each.ids), each.cut
-        for batch in batches([len(each.ids) for each in encoded], self._budget, self._batch):
-            found = self._forward([encoded[index] for index in batch])
-            vectors[[rows[index] for index in batch]] = found
+        lengths = [len(each.ids) for each in encoded]
+        divide = batches if self._forward.pads else plan
+        for batch in divide(lengths, self._budget, self._batch):
+            vectors[[rows[index] for index in batch]] = self._within_memory([encoded[index] for index in batch])
         return vectors.numpy().tobytes(), tokens, cut
 
-    def _forward(self, batch: Sequence[Tokens]) -> Tensor:
+    def _within_memory(self, batch: Sequence[Tokens]) -> Tensor:
         """float32[len(batch), dimension] on the CPU; in halves where the device has no memory for the whole, which is
         then remembered."""
         try:
@@ -67,28 +65,18 @@ class LocalEncoder:
             if len(batch) < 2 or not _no_memory(error):
                 raise
         # outside the except block: the traceback would keep the tensors of the failed pass alive
-        if self._device.type == "cuda":
+        if torch.cuda.is_available():
             torch.cuda.empty_cache()
         self._budget = max(1, len(batch) * max(len(each.ids) for each in batch) // 2)
         half = len(batch) // 2
-        return torch.cat([self._forward(batch[:half]), self._forward(batch[half:])])
+        return torch.cat([self._within_memory(batch[:half]), self._within_memory(batch[half:])])
 
     @torch.inference_mode()
     def _vectors(self, batch: Sequence[Tokens]) -> Tensor:
-        lengths = torch.tensor([len(each.ids) for each in batch])
-        longest = int(lengths.max())
-        ids = torch.full((len(batch), longest), self._tokenizer.pad)
-        for row, each in enumerate(batch):
-            ids[row, : len(each.ids)] = torch.tensor(each.ids)
-        places = torch.arange(longest)
-        mask = (places < lengths[:, None]).to(self._device)
-        # no mask where nothing is padded: attention is then computed by its quickest kernel
-        hidden = self._model(
-            input_ids=ids.to(self._device), attention_mask=None if bool(mask.all()) else mask.long(), return_dict=True
-        ).last_hidden_state
+        hidden, mask = self._forward([each.ids for each in batch])
         if not self._layout.include_prompt:
             opening = torch.tensor([each.prompt for each in batch])
-            mask &= (places >= opening[:, None]).to(self._device)
+            mask = mask & (torch.arange(mask.shape[1]) >= opening[:, None]).to(mask.device)
         vectors = pool(self._layout.poolings, hidden, mask)
         for layer in self._layers:
             vectors = layer(vectors)

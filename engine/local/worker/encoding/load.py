@@ -17,6 +17,7 @@ from engine.local.models.catalogue import find
 from engine.local.models.files import check_folder, revision_of
 from engine.local.models.memory import check_memory, estimate
 from engine.local.worker.encoding.encoder import LocalEncoder
+from engine.local.worker.encoding.forward import Forward, Packed, Padded, can_pack
 from engine.local.worker.encoding.layers import build
 from engine.local.worker.encoding.layout import Layout, read_layout
 from engine.local.worker.encoding.tokens import TextTokenizer
@@ -26,6 +27,9 @@ from engine.local.worker.scoring.dtype import DTYPES, NAMES, device_of, dtype_of
 _HERE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _BUDGETS = {"cpu": 2_048, "mps": 8_192, "cuda": 32_768}
 """Tokens of one pass where nobody says: on a CPU what its caches hold, on a GPU what keeps it busy."""
+_PROBES = ("Suspend the calling thread.", "a", "How long does it take to boil an egg? " * 3)
+_LIMITS = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
+"""Of the packed against the padded pass, the greatest difference of hidden states, as a share of the greatest one."""
 _OFFSET = ("roberta", "xlm-roberta", "camembert", "mpnet")
 """Families whose first token has the position after that of the padding token."""
 _UNUSED = ("pooler.",)
@@ -49,21 +53,23 @@ def load_encoder(spec: ModelSpec, folder: Path, progress: Callable[[str, int, in
     layout = read_layout(folder, find(spec.model))
     config = transformers.AutoConfig.from_pretrained(folder, **_HERE)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **_HERE)
+    longest = min(filter(None, (spec.max_tokens, _longest(layout, config, tokenizer))))
     device = device_of(spec.device)
     dtype = dtype_of(spec.dtype, device, stored_dtype(config))
     budget = spec.budget or _BUDGETS[device.type]
     check_memory(spec.model, estimate(folder, "embedder", NAMES[dtype], budget), free_bytes(device), str(device))
     progress("load", 0, 1)
     model = _load(folder, dtype).to(device)
+    encode = TextTokenizer(tokenizer, longest, layout.lower)
+    forward, notes = _backend(spec, model, config.model_type, encode, device)
     layers = [build(layer).to(device) for layer in layout.layers]
-    longest = min(filter(None, (spec.max_tokens, _longest(layout, config, tokenizer))))
     info = ModelInfo(
         role="embedder",
         model=spec.model,
         revision=revision_of(folder),
         dtype=NAMES[dtype],
         device=str(device),
-        backend="padded",
+        backend=forward.name,
         kind="dot" if layout.similarity == "dot" and not layout.normalize else "cosine",
         max_tokens=longest,
         budget=budget,
@@ -71,11 +77,37 @@ def load_encoder(spec: ModelSpec, folder: Path, progress: Callable[[str, int, in
         family=config.model_type,
         weights_bytes=sum(each.nbytes for part in (model, *layers) for each in part.parameters()),
         dimension=_dimension(layout, config),
-        notes=layout.notes,
+        notes=layout.notes + notes,
         load_ms=(time.perf_counter() - start) * 1000,
     )
     progress("load", 1, 1)
-    return LocalEncoder(model, TextTokenizer(tokenizer, longest, layout.lower), layout, layers, info, spec.batch)
+    return LocalEncoder(forward, encode, layout, layers, info, spec.batch)
+
+
+def _backend(
+    spec: ModelSpec, model: nn.Module, family: str, tokenizer: TextTokenizer, device: torch.device
+) -> tuple[Forward, tuple[str, ...]]:
+    """The packed pass where the architecture is known and it gives on some texts what the padded one gives, else the
+    padded; with a note where it was given up. Raises ``ModelError`` for a backend that is not there."""
+    padded = Padded(model, tokenizer.pad, device)
+    if spec.backend not in ("auto", "padded", "packed") or (spec.backend == "packed" and not can_pack(family)):
+        raise ModelError(
+            f"an embedder of the family {family} has no backend {spec.backend!r}", kind="device", hint='take "auto"'
+        )
+    if spec.backend == "padded" or not can_pack(family):
+        return padded, ()
+    probes = [each.ids for each in tokenizer.encode(_PROBES)]
+    try:
+        packed = Packed(model, device)
+        with torch.inference_mode():
+            (theirs, mask), (ours, _) = padded(probes), packed(probes)
+        difference = float((theirs - ours)[mask].abs().max() / theirs[mask].abs().max())
+    except (AttributeError, TypeError, RuntimeError) as error:  # a release of transformers with other layers
+        return padded, (f"padded: the packed pass does not know this release of transformers ({error})",)
+    limit = _LIMITS[next(model.parameters()).dtype]
+    if not difference <= limit:
+        return padded, (f"padded: the packed pass differed by {difference:.1g}, and {limit:g} is the limit",)
+    return packed, ()
 
 
 def _load(folder: Path, dtype: torch.dtype) -> nn.Module:

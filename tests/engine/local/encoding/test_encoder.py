@@ -80,16 +80,27 @@ def test_real_minilm_equals_sentence_transformers(minilm: Path) -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors(encoder, TEXTS), axis=1), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("family", ["bert", "xlm-roberta", "modernbert", "qwen3"])
-def test_tiny_models_equal_sentence_transformers(tiny: Folder, family: str) -> None:
+@pytest.mark.parametrize(
+    ("family", "backend"),
+    [
+        *((family, "packed") for family in ("bert", "xlm-roberta", "modernbert")),
+        *((family, "padded") for family in ("bert", "xlm-roberta", "modernbert", "qwen3")),
+    ],
+)
+def test_tiny_models_equal_sentence_transformers(tiny: Folder, family: str, backend: str) -> None:
     folder = tiny(family)
-    encoder, peer = load(folder), sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    encoder, peer = (
+        load(folder, backend="auto" if backend == "packed" else backend),
+        sentence_transformers.SentenceTransformer(str(folder), device="cpu"),
+    )
     for as_query, theirs in ((True, peer.encode_query(TEXTS)), (False, peer.encode_document(TEXTS))):
         ours = vectors(encoder, TEXTS, as_query)
         assert cosines(ours, theirs).min() >= 0.99999
         assert np.abs(ours - theirs).max() < 1e-5
     assert encoder.info.family == family
     assert encoder.info.kind == "cosine"
+    assert encoder.info.backend == backend
+    assert encoder.info.notes == ()
 
 
 def test_query_and_passage_differ_by_their_prompts(tiny: Folder) -> None:
@@ -149,8 +160,9 @@ def test_max_tokens_can_be_lowered_not_raised(tiny: Folder) -> None:
 
 
 def test_halves_the_batch_when_memory_runs_out(tiny: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = load(tiny("bert"))
-    expected, whole = vectors(encoder, TEXTS), encoder._model.forward
+    encoder = load(tiny("bert"), backend="padded")
+    model = encoder._forward._model
+    expected, whole = vectors(encoder, TEXTS), model.forward
     passes: list[int] = []
 
     def forward(**inputs: Any) -> Any:
@@ -161,7 +173,7 @@ def test_halves_the_batch_when_memory_runs_out(tiny: Folder, monkeypatch: pytest
             )
         return whole(**inputs)
 
-    monkeypatch.setattr(encoder._model, "forward", forward)
+    monkeypatch.setattr(model, "forward", forward)
     assert np.abs(vectors(encoder, TEXTS) - expected).max() < 1e-5
     assert max(passes) > 150
     again = len(passes)
@@ -219,6 +231,24 @@ def copy(folder: Path, to: Path) -> Path:
 
 def test_int8_is_refused(tiny: Folder) -> None:
     assert "int8" in refused(tiny("bert"), dtype="int8").message
+
+
+def test_packed_pass_is_given_up_where_it_differs(tiny: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.local.worker.scoring import packed
+
+    expected = vectors(load(tiny("bert")), TEXTS)
+    monkeypatch.setattr(packed.Bert, "norm", lambda self, hidden: hidden * 1.01)
+    encoder = load(tiny("bert"))
+    assert encoder.info.backend == "padded"
+    assert "differed by" in encoder.info.notes[0]
+    assert np.abs(vectors(encoder, TEXTS) - expected).max() < 1e-5
+    monkeypatch.setattr(packed.Bert, "layer", lambda self, layer, *rest: layer.no_such_part)
+    assert "does not know this release" in load(tiny("bert")).info.notes[0]
+
+
+def test_backend_that_is_not_there_is_refused(tiny: Folder) -> None:
+    assert "no backend 'packed'" in refused(tiny("qwen3"), backend="packed").message
+    assert "no backend 'causal'" in refused(tiny("bert"), backend="causal").message
 
 
 def test_weights_that_lack_a_layer_are_refused(tiny: Folder, tmp_path: Path) -> None:

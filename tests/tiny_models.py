@@ -57,6 +57,8 @@ def tiny_reranker(folder: Path, family: str, **overrides: Any) -> Path:
     torch.manual_seed(7)
     tokenizer = _tokenizer(family)
     config = _config(family, len(tokenizer), **({"num_labels": 1} | overrides))
+    if "max_position_embeddings" in overrides:
+        tokenizer.model_max_length = overrides["max_position_embeddings"] - (2 if family == "xlm-roberta" else 0)
     auto = "AutoModelForCausalLM" if family == "qwen3" else "AutoModelForSequenceClassification"
     model = getattr(transformers, auto).from_config(config)
     return _save(folder, model, tokenizer)

@@ -51,6 +51,11 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: S
     groups = query.shape[1] // key.shape[1]
     for at in range(len(spans.q) - 1):
         rows, seen = slice(spans.q[at], spans.q[at + 1]), slice(spans.k[at], spans.k[at + 1])
+        if groups == 1:
+            q, k, v = (each.transpose(0, 1)[None] for each in (query[rows], key[seen], value[seen]))
+            mask, plain = _mask(q.shape[2], k.shape[2], spans, query)
+            out[rows] = sdpa(q, k, v, attn_mask=mask, is_causal=plain)[0].transpose(0, 1)
+            continue
         # kv heads as the batch, the heads that share one as its heads: no copy of keys and values
         q = query[rows].reshape(-1, key.shape[1], groups, query.shape[2]).permute(1, 2, 0, 3)
         k, v = (each[seen].transpose(0, 1)[:, None].expand(-1, groups, -1, -1) for each in (key, value))

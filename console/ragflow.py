@@ -55,14 +55,14 @@ def with_options(settings: Settings, options: RagflowSettings) -> Settings:
 
 def knowledge_bases(settings: Settings, base_dir: Path) -> tuple[KnowledgeBase, ...]:
     """Those that the index has, or those of them that the settings name. Raises ``StoreError``."""
-    from engine.stores.ragflow.store import RagflowStore
+    from engine.stores.ragflow.opening import look
 
     if settings.store.kind != KIND:
         raise UsageError(
             f'store.kind is "{settings.store.kind}", and this command is for RAGFlow\'s index',
             hint='set store.kind = "ragflow"; sample_configs/ragflow.toml has the rest',
         )
-    return asyncio.run(RagflowStore.knowledge_bases(settings, base_dir))
+    return tuple(asyncio.run(look(settings, base_dir))[1])
 
 
 # ---- as JSON

@@ -40,9 +40,9 @@ def _embedded(settings: Settings, base_dir: Path, executor: Executor, explicit: 
 
 
 def _ragflow(settings: Settings, base_dir: Path, executor: Executor, explicit: Collection[str]) -> Store:
-    from engine.stores.ragflow.store import RagflowStore
+    from engine.stores.ragflow.opening import open_ragflow
 
-    return RagflowStore.open(settings, base_dir, executor)
+    return open_ragflow(settings, base_dir, executor)
 
 
 def _elastic(settings: Settings, base_dir: Path, executor: Executor, explicit: Collection[str]) -> Store:

@@ -83,6 +83,7 @@ class Found:
     block      (from, size) of the first stage that is re-ranked; ``parts`` go one block further, to compare
     cosines    of the chunks that have parts
     lost       ids in B that the filter kept out of C, most similar first
+    retried    nothing matched at first; ``model``: a rerank model is to score
     """
 
     settings: RagflowSettings
@@ -96,6 +97,7 @@ class Found:
     lost: tuple[str, ...]
     documents: Mapping[str, Document]
     retried: bool = False
+    model: bool = False
     keys: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -129,6 +131,7 @@ class Asking:
     settings: RagflowSettings
     question: Question
     vector: Sequence[float]
+    model: bool = False
 
     @property
     def field(self) -> VectorField:
@@ -203,6 +206,7 @@ async def find(asking: Asking) -> Found:
         lost,
         documents,
         retried,
+        asking.model,
         keys,
     )
 

@@ -159,6 +159,7 @@ NOTES: Mapping[str, Callable[[Found], bool]] = {
     "cut-at-32": lambda found: bool(found.question.left_out),
     "retried": lambda found: found.retried,
     "opensearch": lambda found: found.shape.engine.is_opensearch,
+    "model-tokens": lambda found: found.model,
     "no-vectors": lambda found: (
         not found.shape.engine.is_opensearch
         and found.shape.engine.version >= (9, 0, 0)

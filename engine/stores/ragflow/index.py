@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from engine.errors import SettingsError, StoreError
-from engine.records import FloatArray
-from engine.settings.schema import StoreSettings
-from engine.stores.elastic import mapping
-from engine.stores.elastic.detect import Engine, detect
-from engine.stores.elastic.faults import Place, engine_error
+from engine.records import FloatArray, StagePart
+from engine.stores.elastic.answers import time_parts
+from engine.stores.elastic.cluster import Cluster
+from engine.stores.elastic.detect import Engine
+from engine.stores.elastic.faults import failed_shards
 from engine.stores.elastic.mapping import IndexShape, VectorField
 from engine.stores.ragflow import bodies, fields
 from engine.stores.ragflow.tokens import IndexWords, candidates
 
-if TYPE_CHECKING:
-    from elasticsearch import AsyncElasticsearch
-
-_JSON = {"accept": "application/json", "content-type": "application/json"}
 FORMS = 1000
 """Forms of words that are asked for in one request."""
 LISTED = 200
@@ -35,6 +32,14 @@ class Shape:
 
     engine: Engine
     index: IndexShape
+
+    def check(self, host: str) -> None:
+        """Raises ``StoreError`` for an index that is not RAGFlow's."""
+        if "content_ltks" not in self.index.text or fields.KNOWLEDGE_BASE not in self.index.keywords:
+            raise StoreError(
+                f"{host}: {self.index.name} is no index of RAGFlow: it has no content_ltks or no kb_id",
+                hint="RAGFlow's are named ragflow_TENANT; for any other index set store.kind to the engine",
+            )
 
     @property
     def dimensions(self) -> tuple[int, ...]:
@@ -66,13 +71,20 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """An answer, best first. ``total`` counts what matches beyond it, ``took_ms`` is the engine's own time."""
+    """An answer, best first.
+
+    total     counts what matches beyond it
+    took_ms   the engine's own time; ``parts`` are where all of it went
+    missing   what the answer lacks, '' for nothing
+    """
 
     ids: tuple[str, ...]
     scores: FloatArray
     total: int
     took_ms: float = 0.0
     sources: tuple[Mapping[str, Any], ...] = ()
+    parts: tuple[StagePart, ...] = ()
+    missing: str = ""
 
     def ranks(self) -> dict[str, int]:
         """Chunk → place, from 1."""
@@ -82,24 +94,20 @@ class Hits:
         return dict(zip(self.ids, self.scores.tolist(), strict=True))
 
 
+@dataclass(frozen=True, slots=True)
 class RagflowIndex:
-    """One index behind one client. Methods raise ``StoreError``."""
+    """One index, asked. Methods raise ``EngineError``."""
 
-    def __init__(self, client: AsyncElasticsearch, store: StoreSettings, place: Place) -> None:
-        self.client = client
-        self.name = store.index
-        self.place = place
+    cluster: Cluster
 
-    async def ask(self, method: str, path: str, body: bodies.Body | None = None, **params: Any) -> Any:
-        """The engine's answer as JSON."""
-        try:
-            return (await self.client.perform_request(method, path, params=params, headers=_JSON, body=body)).body
-        except Exception as error:
-            raise engine_error(error, self.place) from error
+    async def search(self, body: bodies.Body, **params: str) -> Any:
+        """A search's whole answer."""
+        return await self.cluster.call("POST", f"{self.cluster.path}/_search", body, params)
 
-    async def hits(self, body: bodies.Body, **params: Any) -> Hits:
-        """A search's answer."""
-        answer = await self.ask("POST", f"/{self.name}/_search", body, **params)
+    async def hits(self, body: bodies.Body, **params: str) -> Hits:
+        """A search's hits."""
+        began = time.perf_counter()
+        answer = await self.search(body, **params)
         found = answer["hits"]["hits"]
         return Hits(
             tuple(hit["_id"] for hit in found),
@@ -107,21 +115,9 @@ class RagflowIndex:
             int(answer["hits"]["total"]["value"]),
             float(answer.get("took", 0)),
             tuple(hit.get("_source", {}) for hit in found),
+            time_parts(began, time.perf_counter(), answer),
+            failed_shards(answer),
         )
-
-    async def shape(self) -> Shape:
-        """What the index holds. Raises ``StoreError`` for one that is not RAGFlow's."""
-        try:
-            engine = await detect(self.client)
-            shape = Shape(engine, await mapping.read(self.client, self.name, engine))
-        except Exception as error:
-            raise engine_error(error, self.place) from error
-        if "content_ltks" not in shape.index.text or fields.KNOWLEDGE_BASE not in shape.index.keywords:
-            raise StoreError(
-                f"{self.place.host}: {self.name} is no index of RAGFlow: it has no content_ltks or no kb_id",
-                hint="RAGFlow's are named ragflow_TENANT; for any other index set store.kind to the engine",
-            )
-        return shape
 
     async def words(self, text: str, alike: Mapping[str, Sequence[str]]) -> IndexWords:
         """The index's tokens for a text; ``alike`` are synonyms by text."""
@@ -134,7 +130,7 @@ class RagflowIndex:
         found: dict[str, int] = {}
         for start in range(0, len(forms), FORMS):
             some = forms[start : start + FORMS]
-            answer = await self.ask("POST", f"/{self.name}/_search", bodies.vocabulary(some, names))
+            answer = await self.search(bodies.vocabulary(some, names))
             buckets = answer["aggregations"]["forms"]["buckets"]
             counts = ((form, int(buckets[str(at)]["doc_count"])) for at, form in enumerate(some))
             found.update((form, count) for form, count in counts if count)
@@ -153,7 +149,7 @@ class KnowledgeBase:
 
 async def catalogue(index: RagflowIndex, kb_ids: Sequence[str] = ()) -> tuple[KnowledgeBase, ...]:
     """The knowledge bases of the index, or these of them, largest first; at most ``LISTED``."""
-    answer = await index.ask("POST", f"/{index.name}/_search", bodies.catalogue(kb_ids, LISTED))
+    answer = await index.search(bodies.catalogue(kb_ids, LISTED))
     return tuple(_base(bucket) for bucket in answer["aggregations"]["bases"]["buckets"])
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,11 @@ import numpy as np
 from engine.analysis import synonyms
 from engine.analysis.query import Query
 from engine.errors import StoreError
-from engine.records import Analysis, Document, FloatArray, QueryTerm, ScoreKind
-from engine.remote.offline import OfflineRule
+from engine.records import Analysis, Document, FloatArray, IntArray, QueryTerm, RanOn, ScoreKind
+from engine.rerankers.ledger import TERM
 from engine.settings.schema import GraphLeg, LexicalLeg, RagflowSettings, Settings, SparseLeg, StoreSettings
 from engine.stores.base import Explanation, FacetCount, Filter, Highlight, LegHits, LegRequest, StoreInfo
 from engine.stores.elastic import answers
-from engine.stores.elastic.connection import connect, place
-from engine.stores.elastic.faults import Place
 from engine.stores.ragflow import bodies, comparison, fields, flags, similarity, typed
 from engine.stores.ragflow.comparison import Asking, Comparison
 from engine.stores.ragflow.documents import SOURCE, document_of
@@ -29,7 +25,6 @@ from engine.stores.ragflow.index import (
     RagflowIndex,
     Shape,
     catalogue,
-    no_knowledge_base,
 )
 from engine.stores.ragflow.question import Question, build, normal
 from engine.stores.ragflow.tokens import IndexWords, forms
@@ -43,10 +38,7 @@ _WORD = re.compile(r"\w+")
 
 
 class RagflowStore:
-    """One index, with the knowledge bases that ``[store.ragflow]`` names.
-
-    ``shape`` is as it was when the store was opened. Chunks are numbered in the order in which they are first met.
-    """
+    """One index, with the knowledge bases that ``[store.ragflow]`` names; ``shape`` is as it was at opening."""
 
     def __init__(self, settings: StoreSettings, index: RagflowIndex, shape: Shape, base_dir: Path) -> None:
         self.settings = settings.ragflow
@@ -54,33 +46,7 @@ class RagflowStore:
         self.shape = shape
         self._base_dir = base_dir
         self._search_type = settings.search_type
-        self._rows: dict[str, int] = {}
         self._words: dict[tuple[str, str], IndexWords] = {}
-
-    @classmethod
-    def open(cls, settings: Settings, base_dir: Path, executor: Executor) -> RagflowStore:
-        """Look at the index; a client of its own asks, since a client belongs to one loop.
-
-        Raises ``StoreError`` (nothing there, not RAGFlow's) and ``SettingsError`` (no knowledge base named).
-        """
-        shape, known = executor.submit(asyncio.run, cls._look(settings, base_dir)).result()
-        if not settings.store.ragflow.kb_ids:
-            raise no_knowledge_base(known)
-        return cls(settings.store, _index(settings, base_dir), shape, base_dir)
-
-    @classmethod
-    async def _look(cls, settings: Settings, base_dir: Path) -> tuple[Shape, Sequence[KnowledgeBase]]:
-        index = _index(settings, base_dir)
-        async with index.client:
-            return await index.shape(), () if settings.store.ragflow.kb_ids else await catalogue(index)
-
-    @classmethod
-    async def knowledge_bases(cls, settings: Settings, base_dir: Path) -> tuple[KnowledgeBase, ...]:
-        """The index's knowledge bases, or those of them that the settings name. Raises ``StoreError``."""
-        index = _index(settings, base_dir)
-        async with index.client:
-            await index.shape()
-            return await catalogue(index, settings.store.ragflow.kb_ids)
 
     @property
     def info(self) -> StoreInfo:
@@ -94,11 +60,12 @@ class RagflowStore:
             keyword_fields=tuple(index.keywords),
             numeric_fields=index.numbers,
             analyzers=dict.fromkeys(("content_ltks", "title_tks", fields.KEYWORDS, fields.QUESTIONS), "whitespace"),
-            embedder="",
+            embedder="the model that RAGFlow embeds with",
             dimension=dimensions[0] if len(dimensions) == 1 else 0,
             similarity=ScoreKind.COSINE,
             bm25_factor=2.2 if self.shape.engine.has_k1_factor else 1.0,
             frozen_reason=_FROZEN,
+            ran_on=RanOn.REMOTE,
         )
 
     # ---- the question
@@ -201,7 +168,8 @@ class RagflowStore:
             body["collapse"] = {"field": request.group}
         hits = await self.index.hits(body, **self._how(request))
         total = hits.total if isinstance(request.settings, LexicalLeg) else len(hits.ids)
-        return LegHits(hits.ids, self._numbers(hits.ids), self._raw(request, hits.scores), total)
+        scores = self._raw(request, hits.scores)
+        return LegHits(hits.ids, _no_rows(hits.ids), scores, total, time_parts=hits.parts, missing=hits.missing)
 
     async def complete(self, request: LegRequest, ids: Sequence[str]) -> LegHits:
         """What the leg gives these chunks: 0 where the text does not match, NaN without a vector."""
@@ -210,10 +178,7 @@ class RagflowStore:
         known = dict(zip(hits.ids, self._raw(request, hits.scores).tolist(), strict=True))
         absent = 0.0 if isinstance(request.settings, LexicalLeg) else np.nan
         scores = np.array([known.get(i, absent) for i in ids], dtype=np.float64)
-        return LegHits(tuple(ids), self._numbers(ids), scores, hits.total)
-
-    def _numbers(self, ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
-        return np.array([self._rows.setdefault(i, len(self._rows)) for i in ids], dtype=np.int64)
+        return LegHits(tuple(ids), _no_rows(ids), scores, hits.total, missing=hits.missing)
 
     # ---- of documents
 
@@ -226,9 +191,7 @@ class RagflowStore:
         ]
         whole: bodies.Body = {"query_string": {**bodies.text_clause(question)["query_string"], "_name": PHRASES}}
         body = bodies.search(bodies.with_ids({"bool": {"should": [whole, *clauses]}}, ids), len(ids))
-        answer = await self.index.ask(
-            "POST", f"/{self.index.name}/_search", body, include_named_queries_score="true", **self._statistics
-        )
+        answer = await self.index.search(body, include_named_queries_score="true", **self._statistics)
         named = {hit["_id"]: hit.get("matched_queries", {}) for hit in answer["hits"]["hits"]}
         rows = np.zeros((len(ids), len(clauses) + 1))
         for row, i in enumerate(ids):
@@ -275,7 +238,7 @@ class RagflowStore:
     async def facets(self, request: LegRequest, fields: Sequence[str], size: int = 10) -> dict[str, list[FacetCount]]:
         body = await self._body(request, request.settings.top_k)
         body |= {"size": 0, "aggs": {name: {"terms": {"field": name, "size": size}} for name in fields}}
-        return answers.facets_of(await self.index.ask("POST", f"/{self.index.name}/_search", body), fields)
+        return answers.facets_of(await self.index.search(body), fields)
 
     # ---- RAGFlow's own way
 
@@ -291,21 +254,23 @@ class RagflowStore:
         self, text: str, vector: Sequence[float], leg: LexicalLeg | None = None, settings: Settings | None = None
     ) -> Comparison:
         """The question as RAGFlow answers it, taken apart; ``settings`` in place of those the store was opened with."""
-        options = settings.store.ragflow if settings else self.settings
-        asking = Asking(self.index, self.shape, options, await self.question(text, leg), vector)
+        options, model = self.settings, False
+        if settings is not None:
+            options, rerank = settings.store.ragflow, settings.rerank
+            model = rerank.enabled and rerank.provider != TERM
+        asking = Asking(self.index, self.shape, options, await self.question(text, leg), vector, model)
         return flags.compared(await comparison.find(asking))
 
     def newer_generation(self) -> int | None:
         return None
 
     async def close(self) -> None:
-        await self.index.client.close()
+        await self.index.cluster.client.close()
 
 
-def _index(settings: Settings, base_dir: Path) -> RagflowIndex:
-    store = settings.store
-    rule = OfflineRule(settings.remote.offline, tuple(settings.remote.trusted_hosts))
-    return RagflowIndex(connect(store, base_dir, rule=rule), store, Place(place(store), store.index))
+def _no_rows(ids: Sequence[str]) -> IntArray:
+    """Chunks have no place of their own in the index."""
+    return np.full(len(ids), -1, dtype=np.int64)
 
 
 def _number(value: object) -> float:

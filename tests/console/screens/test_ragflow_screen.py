@@ -133,6 +133,7 @@ def test_the_next_block_and_the_shards():
         ({"question": Question("chinese", "q", (("alpha", 0.5), ("beta", 0.5)), ("alpha beta",))}, "chinese-form"),
         ({"question": Question("chinese", "q", (("检索", 1.0),), ("检索",), left_out=("知识",))}, "cut-at-32"),
         ({"retried": True}, "retried"),
+        ({"model": True}, "model-tokens"),
         ({"shape": Shape(Engine("opensearch", (2, 19, 1)), IndexShape("x"))}, "opensearch"),
         (
             {
@@ -148,7 +149,7 @@ def test_some_hold_of_the_whole_question(changes, note):
 
 
 def test_every_quirk_has_a_sentence_and_a_place():
-    assert {*flags.FLAGS, *flags.NOTES} <= {*QUIRKS}
+    assert {*flags.FLAGS, *flags.NOTES} == {*QUIRKS}
     for quirk in QUIRKS.values():
         assert quirk.text.endswith(".")
         assert quirk.where.startswith("https://")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from engine.api import open_pipeline
-from engine.errors import SettingsError, StoreError
+from engine.errors import IndexMismatchError, SettingsError, StoreError
 from engine.fusion import presets
 from engine.pipeline import Pipeline
 from engine.settings import knobs
@@ -298,6 +298,13 @@ async def test_another_embedder_is_told_by_its_dimension(on_opensearch):
     async with opened(on_opensearch) as (pipeline, settings):
         with pytest.raises(StoreError, match=r"7 dimensions, those of .* have 512"):
             await pipeline.store.compare(QUESTION, [1.0] * 7, settings=settings)
+
+
+def test_an_embedder_of_another_dimension_is_refused_at_once(on_opensearch):
+    settings = ragflow.settings(on_opensearch.store(INDEX), "http://127.0.0.1:9")
+    settings = knobs.replace(settings, "legs.dense.embedder", "static")
+    with pytest.raises(IndexMismatchError, match=r"makes vectors of 256 dimensions, but those of .* have 512"):
+        open_pipeline(settings, Path())
 
 
 # ---- Elasticsearch, which fuses itself; these builds have no rank features

@@ -127,6 +127,6 @@ def _line(native: Native) -> list[str]:
     if native.refusal:
         return [native.label, "refused", "–", "–", "–", "–", native.refusal]
     asked = "exactly" if native.same else "nearest"
-    said = "the same order" if native.rbo == 1.0 and native.overlap == 1.0 else ""
+    said = "the same order" if native.agrees else ""
     figures = [f"{native.overlap:.0%}", f"{native.rbo:.3f}", f"{native.took_ms:.0f}", f"{native.wall_ms:.0f}"]
     return [native.label, asked, *figures, said]

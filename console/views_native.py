@@ -21,11 +21,7 @@ def mark_of(native: Native) -> tuple[str, str]:
     """The sign of a form in the list, and its role: refused, the same order, or another."""
     if native.refusal:
         return "✗", "error"
-    return ("=", "success") if same_order(native) else ("≠", "warning")
-
-
-def same_order(native: Native) -> bool:
-    return native.overlap == 1.0 and native.rbo > 1.0 - 1e-9
+    return ("=", "success") if native.agrees else ("≠", "warning")
 
 
 def option(native: Native, palette: Palette) -> Text:
@@ -61,7 +57,7 @@ def _changes(text: Text, native: Native, palette: Palette) -> None:
 
 def _agreement(text: Text, native: Native, depth: int, palette: Palette) -> None:
     text.append("\n")
-    if same_order(native):
+    if native.agrees:
         text.append(f"= the same order, to {depth}", palette.success)
     else:
         text.append(f"≠ {native.overlap:.0%} of the first {depth} in common, RBO {native.rbo:.3f}", palette.warning)

@@ -30,7 +30,6 @@ def not_a_sum(wish: Wish) -> Iterator[Obstacle]:
         return
     if fusion.combiner not in ("convex", "comb-sum", "ragflow"):
         yield Obstacle("fusion.combiner", "boosts can only be added up", "convex")
-        return
     if fusion.combiner == "ragflow":
         return
     how = fusion.normalizer

@@ -36,6 +36,10 @@ ENGINES: dict[str, Engine] = {
 }
 
 
+_FAR = 10
+"""What another combiner weighs among obstacles: more than all else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """``engine`` is the one that it is for, '' for any that has a dialect; ``suffix`` of a file."""
@@ -138,13 +142,15 @@ def _for_one_query(engine: Engine, wish: Wish) -> str:
 
 
 def _suiting(engine: Engine, wish: Wish) -> Form:
-    """The form with the fewest obstacles; of several the first where there are none, else the combiner's own."""
+    """The form with the fewest obstacles; of several, and where none has the combiner, the one that goes with it."""
     own = engine.fallback.get(wish.settings.fusion.combiner, engine.fallback[""])
     barred = {
-        form.name: len(list(form.obstacles(wish))) for form in engine.forms if len(wish.active()) >= form.least_legs
+        form.name: sum(_FAR if each.path == "fusion.combiner" else 1 for each in form.obstacles(wish))
+        for form in engine.forms
+        if len(wish.active()) >= form.least_legs
     }
     least = min(barred.values())
-    fewest = [form for form in engine.forms if barred.get(form.name) == least]
+    fewest = [form for form in engine.forms if barred.get(form.name) == least or (least >= _FAR and form.name == own)]
     return next((form for form in fewest if least and form.name == own), fewest[0])
 
 

@@ -27,7 +27,7 @@ class Native:
     took_ms     the engine's own time, wall_ms with the way there and back
     changes     what the form could not express, and was given instead
     refusal     one line, '' where it answered; hint the way out
-    overlap, rbo  with ours over the same depth
+    overlap, rbo  with ours over the same depth; agrees: it is the same list
     """
 
     form: Form
@@ -42,6 +42,7 @@ class Native:
     hint: str = ""
     overlap: float = 0.0
     rbo: float = 0.0
+    agrees: bool = False
 
     @property
     def label(self) -> str:
@@ -112,8 +113,10 @@ async def _ask(store: ElasticStore, form: Form, wish: Wish, reranked: bool) -> N
 def _beside(native: Native, mine: Sequence[str]) -> Native:
     if native.refusal:
         return native
-    common = len(set(native.ids) & set(mine))
-    longest = max(len(mine), len(native.ids))
+    common, longest = len(set(native.ids) & set(mine)), max(len(mine), len(native.ids))
     return replace(
-        native, overlap=common / longest if longest else 1.0, rbo=rank_biased_overlap(list(mine), list(native.ids))
+        native,
+        overlap=common / longest if longest else 1.0,
+        rbo=rank_biased_overlap(list(mine), list(native.ids)),
+        agrees=list(mine) == list(native.ids),
     )

@@ -29,7 +29,8 @@ def store_of(pipeline: Pipeline) -> RagflowStore:
     store = pipeline.store
     if not isinstance(store, RagflowStore):
         raise UsageError(
-            "this is no index of RAGFlow", hint='set store.kind = "ragflow"; sample_configs/ragflow.toml has the rest'
+            "this is no index of RAGFlow, or a recording of one",
+            hint='set store.kind = "ragflow"; sample_configs/ragflow.toml has the rest',
         )
     return store
 

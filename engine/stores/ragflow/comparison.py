@@ -83,7 +83,8 @@ class Found:
     block      (from, size) of the first stage that is re-ranked; ``parts`` go one block further, to compare
     cosines    of the chunks that have parts
     lost       ids in B that the filter kept out of C, most similar first
-    retried    nothing matched at first; ``model``: a rerank model is to score
+    retried    nothing matched at first, and less was asked for; ``unscored``: of documents, all their chunks were taken
+    model      a rerank model is to score
     """
 
     settings: RagflowSettings
@@ -97,6 +98,7 @@ class Found:
     lost: tuple[str, ...]
     documents: Mapping[str, Document]
     retried: bool = False
+    unscored: bool = False
     model: bool = False
     keys: Mapping[str, float] = field(default_factory=dict)
 
@@ -150,6 +152,10 @@ class Asking:
         how = {"search_type": bodies.DFS} if dfs or self.shape.one_idf else {}
         return await self.index.hits(bodies.search(query, self.settings.top), **how)
 
+    async def everything(self) -> Hits:
+        """The chunks in scope, with no score."""
+        return await self.index.hits(bodies.search(bodies.matching(self.scope), self.settings.top))
+
     async def knn(self, where: bodies.Body, k: int, threshold: float = 0.0) -> Hits:
         """Chunks by cosine: the engine's (1 + cos)/2 turned back."""
         body = bodies.knn(self.shape.engine, self.field.name, self.vector, k, where, threshold=threshold)
@@ -166,18 +172,19 @@ async def find(asking: Asking) -> Found:
     clause = asking.clause(0.0 if off else None)
     threshold, retried = settings.similarity_threshold, False
     text = await asking.text(clause)
-    if not text.total and not settings.doc_ids:
+    unscored = not text.total and bool(settings.doc_ids)
+    if not text.total and not unscored:
         clause, threshold, retried = asking.clause(fields.RETRY_MINIMUM_MATCH), fields.RETRY_SIMILARITY, True
         text = await asking.text(clause)
     features = bodies.rank_features(settings.tags) if asking.shape.rank_features and version.text_boost else []
     knn, filtered, scored, dfs = await asyncio.gather(
         asking.knn(bodies.matching(asking.scope), settings.top, threshold),
         asking.knn(bodies.matching(asking.scope, clause), settings.top, threshold),
-        asking.text(clause, features) if features else _same(text),
+        asking.everything() if unscored else asking.text(clause, features) if features else _same(text),
         _same(None) if asking.shape.one_idf else asking.text(clause, dfs=True),
     )
     first = _first_stage(scored, filtered, version.text_boost)
-    start, size = fields.block(settings.page, settings.page_size)
+    start, size = fields.block(settings.page, settings.page_size, settings.top if asking.model else 0)
     reached = first.ids[start : start + 2 * size]
     lost = await _lost(asking, clause, text, knn, filtered)
     second, documents = await asyncio.gather(
@@ -206,6 +213,7 @@ async def find(asking: Asking) -> Found:
         lost,
         documents,
         retried,
+        unscored,
         asking.model,
         keys,
     )

@@ -73,12 +73,14 @@ def dimensions(names: Iterable[str]) -> tuple[int, ...]:
     return tuple(sorted(int(found[1]) for name in names if (found := _VECTOR.match(name))))
 
 
-def window(page_size: int) -> int:
-    """How many chunks are re-ranked at a time: 64 rounded up to whole pages; 30 for pages of one."""
-    return math.ceil(64 / page_size) * page_size if page_size > 1 else 30
+def window(page_size: int, most: int = 0) -> int:
+    """How many chunks are re-ranked at a time: 64 rounded up to whole pages; 30 for pages of one. ``most`` bounds it
+    where a model scores; 0: nothing does."""
+    size = math.ceil(64 / page_size) * page_size if page_size > 1 else 30
+    return min(size, most) if most else size
 
 
-def block(page: int, page_size: int) -> tuple[int, int]:
-    """Which stretch of the first stage a page comes from: (from, size), the page's own places inside it apart."""
-    size = window(page_size)
+def block(page: int, page_size: int, most: int = 0) -> tuple[int, int]:
+    """Which stretch of the first stage a page comes from: (from, size)."""
+    size = window(page_size, most)
     return (page - 1) * page_size // size * size, size

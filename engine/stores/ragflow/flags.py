@@ -158,6 +158,7 @@ NOTES: Mapping[str, Callable[[Found], bool]] = {
     "no-minimum": lambda found: found.question.form == "english",
     "cut-at-32": lambda found: bool(found.question.left_out),
     "retried": lambda found: found.retried,
+    "unscored": lambda found: found.unscored,
     "opensearch": lambda found: found.shape.engine.is_opensearch,
     "model-tokens": lambda found: found.model,
     "no-vectors": lambda found: (

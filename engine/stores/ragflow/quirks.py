@@ -142,6 +142,12 @@ QUIRKS: dict[str, Quirk] = {
             _SEARCH,
         ),
         Quirk(
+            "unscored",
+            "unscored",
+            "Nothing in these documents matched, so RAGFlow takes all of their chunks, unscored, into the re-rank.",
+            _SEARCH,
+        ),
+        Quirk(
             "opensearch",
             "OpenSearch",
             "RAGFlow on OpenSearch passes the threshold as the kNN's boost, 0 in its second pass; shown is what it does"

@@ -134,6 +134,7 @@ def test_the_next_block_and_the_shards():
         ({"question": Question("chinese", "q", (("检索", 1.0),), ("检索",), left_out=("知识",))}, "cut-at-32"),
         ({"retried": True}, "retried"),
         ({"model": True}, "model-tokens"),
+        ({"unscored": True}, "unscored"),
         ({"shape": Shape(Engine("opensearch", (2, 19, 1)), IndexShape("x"))}, "opensearch"),
         (
             {

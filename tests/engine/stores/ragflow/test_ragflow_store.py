@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -167,6 +168,38 @@ async def test_nothing_found_is_asked_again_for_less(on_opensearch):
     assert view.notes == ("chinese-form", "retried", "opensearch")
     assert view.ranking("E").ids == ()
     assert view.lost == view.ranking("B").ids
+
+
+async def test_documents_without_a_match_are_taken_as_they_are(on_opensearch):
+    view = await compared(on_opensearch, "zzyzx qwertz plugh", doc_ids=["doc-resilience-guide"])
+    assert view.ranking("A").ids == ()
+    assert set(view.ranking("D").ids) == {"retry-2", "retry-3"}
+    assert set(view.ranking("D").scores) == {0.0}
+    assert "unscored" in view.notes
+    assert set(view.found.parts) == {"retry-2", "retry-3"}
+
+
+async def test_synonyms_of_a_file_are_searched_for_and_cost(on_opensearch, tmp_path):
+    file = tmp_path / "synonyms.txt"
+    file.write_text("failed, broken, unsuccessful\ndelay, pause\nrepeat => again\n")
+    async with opened(on_opensearch) as (pipeline, settings):
+        leg = msgspec.structs.replace(settings.legs["lexical"], synonyms=str(file))
+        vector = ragflow.embed([QUESTION])[0].tolist()
+        view = await pipeline.store.compare(QUESTION, vector, leg, settings)
+        plain = await pipeline.store.compare(QUESTION, vector, settings=settings)
+    question = view.found.question
+    assert set(question.synonyms) == {"broken", "unsuccess", "paus"}
+    assert '(delai^0.2000 "paus"^0.0500)' in question.query
+    # retry-2 has "pause" and is found by it as well; what matched before is divided by more
+    assert view.chunks["retry-2"].scores["A"] > plain.chunks["retry-2"].scores["A"]
+    assert view.chunks["retry-1"].parts.token < plain.chunks["retry-1"].parts.token
+    assert "synonyms" in view.chunks["retry-1"].quirks
+
+
+async def test_a_raw_query_string_goes_out_as_typed(on_opensearch):
+    text = "content_ltks:(retri AND polici)"
+    view = await compared(on_opensearch, text, raw=True)
+    assert view.ranking("A").ids == ("retry-1",)
 
 
 async def test_documents_narrow_the_search(on_opensearch):

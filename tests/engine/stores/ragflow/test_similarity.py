@@ -118,6 +118,11 @@ def test_the_window_is_64_rounded_up_to_whole_pages(page_size, size):
     assert fields.window(page_size) == size
 
 
+def test_a_model_scores_no_more_than_the_top():
+    assert fields.window(10, 32) == 32
+    assert fields.window(10, 1024) == 70
+
+
 def test_a_page_comes_from_its_block():
     # window 70: pages 1 to 7 are its own, page 8 begins the next
     assert [fields.block(page, 10) for page in (1, 7, 8, 15)] == [(0, 70), (0, 70), (70, 70), (140, 70)]

@@ -100,7 +100,7 @@ def sentence_transformers(folder: Path, dtype: str, scorer: Any) -> tuple[Varian
         if frame.instruction:
             head = tokenizer.decode(scorer._encoder.head(query))
             tail = tokenizer.decode(frame.after)
-            pairs: list[Any] = [f"{head} {text}{tail}" for text in texts]
+            pairs = [(head, f" {text}{tail}") for text in texts]
         else:
             pairs = [(query, text) for text in texts]
         return [float(value) for value in model.predict(pairs, activation_fn=torch.nn.Identity())]

@@ -15,7 +15,7 @@ class Spans:
     """Where the sequences of a batch lie: sequence i has queries ``[q[i], q[i + 1])`` and keys ``[k[i], k[i + 1])``.
 
     ``causal`` aligns the last query with the last key, as a continued sequence needs. ``half_window``: a key is seen
-    up to that far on either side; None: all.
+    up to that far on either side, where queries are as many as keys; None: all.
     """
 
     q: Sequence[int]
@@ -51,17 +51,15 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: S
     groups = query.shape[1] // key.shape[1]
     for at in range(len(spans.q) - 1):
         rows, seen = slice(spans.q[at], spans.q[at + 1]), slice(spans.k[at], spans.k[at + 1])
+        q, k, v = query[rows], key[seen], value[seen]
+        mask, plain = _mask(len(q), len(k), spans, query)
         if groups == 1:
-            q, k, v = (each.transpose(0, 1)[None] for each in (query[rows], key[seen], value[seen]))
-            mask, plain = _mask(q.shape[2], k.shape[2], spans, query)
+            q, k, v = (each.transpose(0, 1)[None] for each in (q, k, v))
             out[rows] = sdpa(q, k, v, attn_mask=mask, is_causal=plain)[0].transpose(0, 1)
-            continue
-        # kv heads as the batch, the heads that share one as its heads: no copy of keys and values
-        q = query[rows].reshape(-1, key.shape[1], groups, query.shape[2]).permute(1, 2, 0, 3)
-        k, v = (each[seen].transpose(0, 1)[:, None].expand(-1, groups, -1, -1) for each in (key, value))
-        mask, plain = _mask(q.shape[2], k.shape[2], spans, query)
-        one = sdpa(q, k, v, attn_mask=mask, is_causal=plain)
-        out[rows] = one.permute(2, 0, 1, 3).flatten(1, 2)
+        else:  # kv heads as the batch, the heads that share one as its heads: keys and values are not copied
+            q = q.reshape(len(q), -1, groups, q.shape[2]).permute(1, 2, 0, 3)
+            k, v = (each.transpose(0, 1)[:, None].expand(-1, groups, -1, -1) for each in (k, v))
+            out[rows] = sdpa(q, k, v, attn_mask=mask, is_causal=plain).permute(2, 0, 1, 3).flatten(1, 2)
     return out.flatten(1)
 
 
@@ -75,15 +73,15 @@ def _mask(queries: int, keys: int, spans: Spans, like: torch.Tensor) -> tuple[to
         seen = torch.ones(queries, keys, dtype=torch.bool, device=like.device).tril(keys - queries)
     elif spans.half_window is not None and keys > spans.half_window + 1:
         place = torch.arange(keys, device=like.device)
-        # a single query is the first token's
-        seen = (place[None] - place[:queries, None]).abs() <= spans.half_window
+        seen = (place[None] - place[:, None]).abs() <= spans.half_window
     else:
         return None, False
     return torch.zeros(queries, keys, dtype=like.dtype, device=like.device).masked_fill_(~seen, float("-inf")), False
 
 
 def _flash(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: Spans) -> torch.Tensor:
-    """One launch for all sequences, by the kernel inside torch. Causal and windowed spans align at the last token."""
+    """One launch for all sequences, by the kernel inside torch. It aligns causal spans at the last token; the gate at
+    load would see it if it did not."""
     from torch.nn.attention.varlen import varlen_attn
 
     cu_q, cu_k = spans.on(query.device)

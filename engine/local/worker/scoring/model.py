@@ -12,6 +12,7 @@ from torch import nn
 from engine.errors import RerankerError
 from engine.local.worker.scoring.head import Family, HeadSpec
 from engine.local.worker.scoring.int8 import quantise
+from engine.local.worker.scoring.modules import PARTS, put_on, score_modules
 
 LAST_TOKEN_HEADS = ("score",)
 """What transformers calls the score row of a decoder turned classifier; it is read at the last token."""
@@ -72,6 +73,7 @@ def load_model(
     causal = is_causal(config)
     auto = transformers.AutoModelForCausalLM if causal else transformers.AutoModelForSequenceClassification
     where: dict[str, Any] = {"device_map": "auto"} if spread else {}
+    modules = None if causal else score_modules(folder, config)
     try:
         loaded: Any = auto.from_pretrained(
             folder, config=config, dtype=dtype, local_files_only=True, output_loading_info=True, **where
@@ -79,7 +81,9 @@ def load_model(
         model, report = loaded
     except ValueError as error:
         raise RerankerError(f"{name} cannot be loaded as a cross-encoder: {_first_line(error)}") from error
-    if missing := sorted(report["missing_keys"]):
+    if modules is not None:
+        put_on(model, modules, dtype)
+    if missing := sorted(each for each in report["missing_keys"] if modules is None or not each.startswith(PARTS)):
         some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise RerankerError(
             f"{name} has no weights for {some}: with made-up ones its scores would mean nothing",

@@ -22,6 +22,8 @@ class Encoder(Protocol):
     """The parts of an architecture, over tokens in a row: ``hidden`` is [tokens, width]."""
 
     pools_mean: bool
+    last_in_full: bool
+    """Whether the last layer must run for every token, not for the pooled one alone."""
 
     def embed(self, ids: torch.Tensor, types: torch.Tensor, positions: torch.Tensor) -> torch.Tensor: ...
 
@@ -37,7 +39,7 @@ class Encoder(Protocol):
 class Bert:
     """BERT, and RoBERTa's line, whose positions begin behind the padding's and whose head sits on the first token."""
 
-    pools_mean = False
+    pools_mean = last_in_full = False
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._model, self._body = loaded.model, loaded.body
@@ -79,6 +81,7 @@ class ModernBert:
         self._model, self._body = loaded.model, loaded.body
         self._heads = int(loaded.config.num_attention_heads)
         self.pools_mean = loaded.config.classifier_pooling == "mean"
+        self.last_in_full = self.pools_mean or self._body.layers[-1].attn.sliding_window is not None
         self._turns: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def embed(self, ids: torch.Tensor, types: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
@@ -156,13 +159,13 @@ class Packed:
             hidden = encoder.layer(layer, hidden, spans, None)
         if stopped():
             raise Stopped
-        if encoder.pools_mean:
+        first = torch.tensor(spans.q[:-1], device=device)
+        if encoder.last_in_full:
             hidden = encoder.norm(encoder.layer(last, hidden, spans, None))
-            hidden = torch.stack([part.mean(dim=0) for part in torch.split(hidden, lengths)])
+            each = torch.split(hidden, lengths)
+            hidden = torch.stack([one.mean(dim=0) for one in each]) if encoder.pools_mean else hidden[first]
         else:
-            once = Spans.of([1] * len(pairs), lengths)
-            first = torch.tensor(spans.q[:-1], device=device)
-            hidden = encoder.norm(encoder.layer(last, hidden, once, first))
+            hidden = encoder.norm(encoder.layer(last, hidden, Spans.of([1] * len(pairs), lengths), first))
         return self._loaded.finish(encoder.logits(hidden))
 
     def _types_of(self, pair: TokenPair) -> list[int]:

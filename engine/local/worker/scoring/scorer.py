@@ -10,7 +10,7 @@ from typing import Protocol, cast
 import msgspec
 import torch
 
-from engine.errors import RerankerError
+from engine.errors import ModelError
 from engine.local.base import ModelInfo, Pair, Stopped
 from engine.local.worker.planner import plan
 from engine.local.worker.scoring.encoding import PairEncoder, TokenPair
@@ -90,7 +90,7 @@ class LocalScorer:
         self.score([pair] * max(self._info.budget // pair.length, 1))
 
     def _attempt(self, pairs: list[TokenPair], stopped: Callable[[], bool]) -> list[float] | None:
-        """The scores, or None where memory ran out and the budget is half now. Raises ``RerankerError`` where a single
+        """The scores, or None where memory ran out and the budget is half now. Raises ``ModelError`` where a single
         pair does not fit."""
         try:
             with torch.inference_mode():
@@ -104,8 +104,9 @@ class LocalScorer:
             torch.cuda.empty_cache()
         tokens = sum(pair.length for pair in pairs)
         if len(pairs) == 1:
-            raise RerankerError(
+            raise ModelError(
                 f"one pair of {pairs[0].size} tokens does not fit in the memory of {self._info.device}",
+                kind="memory",
                 hint="a smaller rerank.max_tokens, a smaller model, or another device",
                 stage="rerank",
             )

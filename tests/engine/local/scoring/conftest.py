@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from engine.local.base import ModelSpec
 from engine.local.worker.scoring.load import load_scorer
@@ -14,6 +15,8 @@ from engine.local.worker.scoring.scorer import LocalScorer
 from tests.tiny_models import tiny_reranker
 
 Load = Callable[..., LocalScorer]
+
+torch.set_num_threads(1)  # models this small gain nothing from a second, and threads that wait for it spin
 
 
 @pytest.fixture(scope="session")

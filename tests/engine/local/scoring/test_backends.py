@@ -182,8 +182,12 @@ def test_queries_and_instructions_share_a_batch(load: Load) -> None:
     assert len({round(value, 3) for value in apart[::6]}) == len(asked), "the instruction changes the score"
 
 
-def test_modernbert_pools_the_mean_where_its_config_says_so(load: Load, folder_of: Callable[..., Path]) -> None:
-    overrides = {"classifier_pooling": "mean"}
+@pytest.mark.parametrize(
+    "overrides", [{"classifier_pooling": "mean"}, {"num_hidden_layers": 4}], ids=["pools the mean", "ends on a window"]
+)
+def test_modernbert_runs_its_last_layer_for_every_token_it_must(
+    overrides: dict[str, Any], load: Load, folder_of: Callable[..., Path]
+) -> None:
     scorer = load("modernbert", overrides)
     assert scorer.info.backend == "packed"
     folder = folder_of("modernbert", **overrides)

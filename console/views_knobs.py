@@ -141,7 +141,7 @@ def _reason(settings: Settings, info: StoreInfo | None, keys: Keys, knob: Knob) 
 
 
 def _leg_reason(settings: Settings, info: StoreInfo | None, keys: Keys, knob: Knob) -> str:
-    if knob.needs and info is not None and knob.needs not in info.live_knobs:
+    if knob.needs and info is not None and knob.needs not in info.live_knobs | info.asked_knobs:
         return info.frozen_reason or f"{info.kind} fixes it when the index is built"
     if settings.weights.get(keys[1], 0) <= 0:
         return f"weights.{keys[1]} is 0, so the leg is not run"

@@ -64,6 +64,15 @@ def _others(ids: npt.NDArray[np.object_], place: IntArray) -> tuple[str, ...]:
     return tuple(ids[mask])
 
 
+def boosted(pool: CandidatePool, leg: str, factors: Sequence[float]) -> CandidatePool:
+    """The pool with each field's scores of the leg times its factor, and their sum for the leg's score; the candidates
+    are left as they are."""
+    parts = pool.field_scores[leg] * np.array(factors)
+    scores = pool.scores.copy()
+    scores[:, pool.leg_names.index(leg)] = parts.sum(axis=1)
+    return replace(pool, scores=scores, field_scores={**pool.field_scores, leg: parts})
+
+
 def build(
     candidates: Candidates,
     columns: Sequence[LegColumn],

@@ -52,6 +52,7 @@ class Retrieval:
     _groups: dict[str, dict[str, str]] = field(default_factory=dict)
     _candidates: tuple[list[str], pools.Candidates] | None = None
     _pool: CandidatePool | None = None
+    _turned: tuple[CandidatePool, Mapping[str, Sequence[float]], CandidatePool] | None = None
     _pool_key: tuple[object, ...] = ()
     _rows: tuple[CandidatePool | None, Mapping[str, int]] = field(default=(None, {}))
 
@@ -141,7 +142,24 @@ class Retrieval:
         key = (features, settings.cut.group, *self.answered(settings))
         if self._pool is None or self._pool_key != key:
             self._pool, self._pool_key = self._build(settings), key
-        return self._pool
+        return self._boosted(self._pool, settings)
+
+    def _boosted(self, pool: CandidatePool, settings: Settings) -> CandidatePool:
+        """The pool as other boosts of the lexical legs would score it, where the store has to be asked for them: shown
+        until the leg was asked again."""
+        wanted = {}
+        for name in pool.leg_names if "boosts" in self.info.asked_knobs else ():
+            leg, asked = settings.legs[name], self.keys[name][0]
+            if isinstance(leg, LexicalLeg) and leg_key(leg, settings)[0] != asked:
+                wanted[name] = boost_factors(msgspec.json.decode(asked, type=LexicalLeg), leg, pool.field_names[name])
+        if not any(wanted.values()):
+            return pool
+        if self._turned is None or self._turned[0] is not pool or self._turned[1] != wanted:
+            turned = pool
+            for name, factors in wanted.items():
+                turned = pools.boosted(turned, name, factors) if factors else turned
+            self._turned = (pool, wanted, turned)
+        return self._turned[2]
 
     def rows(self, settings: Settings) -> Mapping[str, int]:
         """Document id → row of the pool."""
@@ -180,6 +198,17 @@ class Retrieval:
         if isinstance(settings.legs[name], SparseLeg):
             return Leg(name, ScoreKind.SPARSE)
         return Leg(name, self.info.similarity)
+
+
+def boost_factors(before: LexicalLeg, after: LexicalLeg, names: Sequence[str]) -> list[float]:
+    """What each field's scores are to be multiplied by; empty where the legs differ in more than boosts, or where a
+    field was not searched before."""
+    same = msgspec.structs.replace(before, fields=after.fields) == after
+    if not same or not names or any(before.fields.get(name, 0.0) <= 0 for name in after.fields):
+        return []
+    if any(name not in before.fields for name in names):
+        return []
+    return [after.fields.get(name, 0.0) / before.fields[name] for name in names]
 
 
 def _joined(before: LegHits, after: LegHits) -> LegHits:

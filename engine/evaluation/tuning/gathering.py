@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 
+from engine import pool as pools
 from engine.errors import SettingsError, UsageError
 from engine.evaluation.dataset import DataSet
 from engine.evaluation.judged import JudgedPool, judge
@@ -93,15 +94,13 @@ def boosted(pool: CandidatePool, was: Settings, now: Settings) -> CandidatePool:
 
     Raises ``SettingsError`` for a field that was searched with a boost of 0: its scores are not known.
     """
-    scores = pool.scores
-    for index, leg in enumerate(pool.legs):
+    for leg in pool.legs:
         before, after = was.legs[leg.name], now.legs[leg.name]
         if not (isinstance(before, LexicalLeg) and isinstance(after, LexicalLeg)) or before.fields == after.fields:
             continue
         factors = [_factor(leg, field, before, after) for field in pool.field_names[leg.name]]
-        scores = scores.copy()
-        scores[:, index] = pool.field_scores[leg.name] @ np.array(factors)
-    return replace(pool, scores=scores)
+        pool = pools.boosted(pool, leg.name, factors)
+    return pool
 
 
 def _factor(leg: Leg, name: str, before: LexicalLeg, after: LexicalLeg) -> float:

@@ -331,7 +331,7 @@ async def test_many_searches_at_once_travel_together(filled: Server, theirs: Pip
     alone = {text: (await theirs.search(text, settings)).pool.scores for text in dict.fromkeys(texts)}
     traces = await asyncio.gather(*(theirs.search(text, settings) for text in texts))
     for text, trace in zip(texts, traces, strict=True):
-        np.testing.assert_array_equal(trace.pool.scores, alone[text])
+        np.testing.assert_allclose(trace.pool.scores, alone[text], atol=1e-6)  # 32 bits, summed as they come
     dense = DenseLeg(exact=theirs.store.info.kind == "opensearch")
     bad = LegRequest("dense", dense, typed("x"), vector=np.ones(3, dtype=np.float32))
     jobs = [theirs.store.search_leg(bad if n % 8 == 5 else request(LEG, typed("wait"))) for n in range(48)]
@@ -390,6 +390,23 @@ def test_what_does_not_fit_is_refused_when_the_index_is_opened(filled: Server) -
         legs={"lexical": LexicalLeg(analyzer="whitespace")},
         weights={"lexical": 1.0},
     )
+
+
+async def test_a_boost_moves_what_is_here_at_once_and_asks_once_it_rests(theirs: Pipeline) -> None:
+    store = StoreSettings(kind=theirs.store.info.kind)
+    before = wanted(store)
+    search = theirs.begin("wait seconds thread lock")
+    await search.finish(before)
+    after = wanted(store, legs={**before.legs, "lexical": LexicalLeg(fields={"title": 0.5, "text": 3.0})})
+    turned = search.turn(after)
+    assert search.missing(after).legs == ("lexical",)
+    settled = await search.finish(after)
+    assert not search.missing(after)
+    assert [turned.pool.ids[row] for row in turned.ranking.order] == [
+        settled.pool.ids[row] for row in settled.ranking.order
+    ]
+    np.testing.assert_allclose(turned.pool.scores, settled.pool.scores, atol=1e-5)
+    np.testing.assert_allclose(turned.pool.field_scores["lexical"], settled.pool.field_scores["lexical"], atol=1e-5)
 
 
 def test_a_program_without_a_loop(filled: Server) -> None:

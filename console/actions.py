@@ -167,7 +167,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("redo", ("ctrl+y", "ctrl+r"), "Tries", "redo", "Forward to the try that was undone.", when=_can_redo),
     Action("compare", ("c",), "Tries", "compare two", "Both lists, and what moves between them.", "[A] [B]", _answered),
     Action("save", ("s", "ctrl+s"), "Tries", "save the settings", "Shows the difference first.", "[FILE]", _open),
-    Action("ragflow", ("g",), "Lists", "see RAGFlow's own way", "Five rankings, and what it loses.", when=_ragflow),
+    Action("ragflow", ("F",), "Lists", "see RAGFlow's own way", "Five rankings, and what it loses.", when=_ragflow),
     Action("export", ("E",), "Tries", "export …", "The settings as an engine's own request.", "[TARGET]", _open),
     Action("native", ("N",), "Lists", "see the engine's own fusion", "Its forms beside ours.", when=_native),
     Action("pin", ("p",), "Document", "pin", "Follows it through every stage, or no longer.", "[ID]", _document),

@@ -182,7 +182,7 @@ def _entry(view: Comparison, key: str, i: str, cursor: Cursor, palette: Palette,
     text.append(f"{rank:>4} ", style or palette.text)
     text.append(f"{score(chunk.scores.get('B' if key == LOST else key, 0.0)):>5} ", style or palette.muted)
     mark, role = _mark(view, key, chunk, palette)
-    text.append(f"{mark:<3}", style or role)
+    text.append(f"{mark:<4}", style or role)
     text.append(pad(said(chunk), max(width - len(text), 1)), style or palette.text)
     return text
 

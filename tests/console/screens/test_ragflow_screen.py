@@ -228,7 +228,8 @@ async def console(
         pipeline = open_pipeline(settings, Path())
         async with running(pipeline, settings, size, query=QUESTION) as (app, pilot):
             await until(pilot, lambda: app.main.session.trace is not None and not app.main.asking.busy)
-            app.main.perform("ragflow")
+            app.main.set_focus(app.main.panes.lists.reranked)
+            await pilot.press("F")
             await until(pilot, lambda: isinstance(app.screen, RagflowScreen) and app.screen.view is not None)
             await pilot.pause()
             yield app, pilot, app.screen

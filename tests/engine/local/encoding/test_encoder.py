@@ -19,6 +19,7 @@ from tests.tiny_models import HIDDEN, tiny_embedder
 
 torch = pytest.importorskip("torch")
 sentence_transformers = pytest.importorskip("sentence_transformers")
+pytestmark = pytest.mark.filterwarnings("ignore:Importing from 'sentence_transformers.models':DeprecationWarning")
 
 TEXTS = [
     "How does asyncio.sleep differ from time.sleep?",

@@ -39,7 +39,8 @@ def _in_index(text: str, wanted: Wanted) -> dict[str, Any] | None:
         note(f"note: no document frequencies: {error.message}")
         return None
     documents, analysis = asyncio.run(_analysis(text, loaded))
-    return {"path": loaded.settings.store.path, "documents": documents, "terms": [*map(term_json, analysis.terms)]}
+    store = loaded.settings.store
+    return {"path": store.index or store.path, "documents": documents, "terms": [*map(term_json, analysis.terms)]}
 
 
 async def _analysis(text: str, loaded: Loaded) -> tuple[int, Analysis]:

@@ -81,7 +81,8 @@ async def findings(names: Sequence[str], wanted: Wanted, repeat: int) -> AsyncIt
     for finding in folders():
         yield finding
     if not names:
-        yield await index(wanted)
+        for finding in await index(wanted):
+            yield finding
     async with embedding(loaded) as context:
         for rerank in services(loaded.settings, names):
             async for finding in reranker(rerank, loaded, context, repeat):
@@ -105,16 +106,21 @@ def folders() -> list[Finding]:
     return out
 
 
-async def index(wanted: Wanted) -> Finding:
-    """Whether the index opens and fits the settings."""
+async def index(wanted: Wanted) -> list[Finding]:
+    """Whether the index opens and fits the settings, and of an engine's what there is to know of its answers."""
     try:
         pipeline = open_index(load_for_search(wanted), no_cache=True)
     except RankscopeError as error:
-        return _failed("index", error)
+        return [_failed("index", error)]
     info = pipeline.store.info
     await pipeline.close()
-    vectors = f", vectors by {info.embedder} ({info.dimension})" if info.embedder else ", no vectors"
-    return Finding("index", True, f"{info.name}: {info.documents} documents{vectors}")
+    made_by = f" by {info.embedder}" if info.embedder else ""
+    vectors = f", vectors{made_by} ({info.dimension})" if info.dimension else ", no vectors"
+    found = [Finding("index", True, f"{info.name}: {info.documents} documents{vectors}")]
+    if info.kind == "embedded":
+        return found
+    fields = ", ".join(f"{name} ({how})" for name, how in info.analyzers.items()) or "none"
+    return [*found, Finding("text fields", True, fields), *(Finding(info.kind, True, note) for note in info.notes)]
 
 
 def services(settings: Settings, names: Sequence[str]) -> list[RerankSettings]:

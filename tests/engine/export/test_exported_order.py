@@ -25,8 +25,8 @@ from tests.servers.engines import Server
 
 pytestmark = needs_cranfield
 
-SOME = slice(0, 225, 16)
-"""Every 16th query: 15 of 225."""
+SOME = slice(0, 225, 45)
+"""Five queries of 225, far apart."""
 
 
 @pytest.fixture(scope="module")

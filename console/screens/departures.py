@@ -53,7 +53,7 @@ def departures_text(departures: Sequence[Departure], palette: Palette) -> Text:
         text.append("  where  ", palette.muted).append(f"{clean(one.host)}, on {one.place}\n", palette.warning)
         text.append("  gets   ", palette.muted).append(f"{clean(one.what)}\n", palette.text)
         text.append("         ", palette.muted).append(
-            f"{count(one.characters)} characters now, of later searches alike\n", palette.text
+            f"{count(one.characters)} characters for this query\n", palette.text
         )
     text.append("\nWithout it the fused list stands. ", palette.muted)
     return text.append("remote.offline = true forbids every service.\n", palette.muted)

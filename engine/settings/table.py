@@ -177,7 +177,7 @@ KNOBS: dict[str, Knob] = {
     "fusion.normalizer": Knob("How a leg's raw scores come onto one scale.", choices=NORMALIZERS, live=True),
     "fusion.rank_constant": _RANK_CONSTANT,
     "rerank.enabled": Knob("Whether the first of the fused list are reranked.", "rerank", live=True),
-    "rerank.provider": Knob("Who scores: term needs no model."),
+    "rerank.provider": Knob("Who scores: term needs no model; several fuses those that model names by rank."),
     "rerank.model": Knob("The model's name as the provider knows it; local: a preset, a name of the hub or a folder."),
     "rerank.revision": Knob("Of a local model on the hub: branch, tag or commit; empty: the newest."),
     "rerank.base_url": Knob("The provider's address; empty: its own."),
@@ -236,7 +236,9 @@ KNOBS: dict[str, Knob] = {
         unit="seconds",
     ),
     "local.threads": Knob("Threads that a local model computes with; 0: one for each core.", "", 0, 1024, 1),
-    "local.cache_dir": Knob("Where models of the hub are kept, relative to this file; empty: the hub's own.", file=True),
+    "local.cache_dir": Knob(
+        "Where models of the hub are kept, relative to this file; empty: the hub's own.", file=True
+    ),
     "remote.offline": Knob("Whether nothing may be sent off this machine."),
     "remote.trusted_hosts": Knob("Hosts that count as this machine."),
     "providers.*.like": Knob("The provider that this one is like; default: itself, else openai-compatible."),

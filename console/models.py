@@ -46,10 +46,17 @@ def list_models(names: Sequence[str], wanted: Wanted, *, here: bool, as_json: bo
 
 
 def model_rows(folder: Path, loaded: Sequence[Resident]) -> list[dict[str, Any]]:
-    """Every preset and every other reranker or embedder in the cache, as JSON has it."""
+    """Every preset, every other reranker or embedder in the cache, and folders that are loaded, as JSON has it."""
     found = {each.model.lower(): each for each in cache.models(folder)}
     rows = [_row(each, found.pop(each.model.lower(), None), loaded) for each in presets().values()]
     rows += [_row(preset, each, loaded) for each in found.values() if (preset := _described(each)) is not None]
+    known = {(row["model"].lower(), row["role"]) for row in rows}
+    others = {(model.model, model.role): model for each in loaded for model in each.models}
+    rows += [
+        _row(_unlisted(model.model, model.role, model.family, model.max_tokens), None, loaded)
+        for (name, role), model in others.items()
+        if (name.lower(), role) not in known
+    ]
     return rows
 
 
@@ -65,13 +72,19 @@ def _described(each: cache.Cached) -> Preset | None:
         role = "embedder"
     if role is None:
         return None
+    longest = int(config.get("max_position_embeddings") or 0)
+    return _unlisted(each.model, role, str(config.get("model_type", "")), longest)
+
+
+def _unlisted(name: str, role: Role, family: str, max_tokens: int) -> Preset:
+    """A row for a model of no preset."""
     return Preset(
-        name=each.model,
-        model=each.model,
+        name=name,
+        model=name,
         role=role,
-        family=str(config.get("model_type", "")),
+        family=family,
         parameters=0,
-        max_tokens=int(config.get("max_position_embeddings") or 0),
+        max_tokens=max_tokens,
         languages="",
         suits="",
         licence="",

@@ -24,6 +24,8 @@ from engine.stores.embedded.writer import IndexWriter, Vectors
 
 CHUNK = 256
 """Documents read, embedded and written together."""
+MODEL_CHUNK = 64
+"""The same for a model on this machine, which may take minutes for them: what is broken off loses no more."""
 Embedded = tuple[Vectors | None, npt.NDArray[np.bool_] | None]
 """Vectors, and which texts were longer than the embedder sees; None for not known."""
 
@@ -111,12 +113,13 @@ async def build_index(
             return marked.vectors, marked.cut
         return np.asarray(await embedder.embed_documents(texts)), None
 
+    size = MODEL_CHUNK if isinstance(embedder, MarkingEmbedder) else CHUNK
     with IndexWriter(path, spec, fresh=fresh, fingerprint=source.fingerprint()) as writer:
         resumed, total, seen = writer.staged, source.count(), 0
         items = checked(source)
         waiting: tuple[list[Document], asyncio.Task[Embedded]] | None = None
         try:
-            while batch := list(islice(items, CHUNK)):
+            while batch := list(islice(items, size)):
                 for item in batch:
                     if isinstance(item, Problem):
                         problems[item.kind] += 1

@@ -36,7 +36,11 @@ from console.opening import Wanted
     metavar="[FIELD=]NAME",
     help="How text becomes words: english, standard, whitespace, identifier or cjk; for one field or for all.",
 )
-@click.option("--embedder", metavar="NAME", help="What makes the vectors: static, or none for an index without.")
+@click.option(
+    "--embedder",
+    metavar="NAME",
+    help="What makes the vectors: static, local/MODEL, PROVIDER/MODEL, or none for an index without.",
+)
 @click.option("--update", is_flag=True, help="Add to the index that is there; equal ids are replaced.")
 @click.option("--rebuild", is_flag=True, help="Replace the index that is there, which stays in use until the end.")
 @click.option("--delete", "deleted", multiple=True, metavar="ID", help="Take a document out. Repeatable.")
@@ -65,6 +69,7 @@ def command(
       rankscope index ./docs --into my-index
       rankscope index news.csv --into news --id-field url --field title=headline --field text=body
       rankscope index products.jsonl --into shop --analyzer standard --analyzer sku=whitespace
+      rankscope index corpus.jsonl --into my-index --embedder local/minilm
       rankscope index new.jsonl --into my-index --update
       rankscope index --into my-index --delete doc-7 --delete doc-9
 

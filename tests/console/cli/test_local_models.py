@@ -112,7 +112,8 @@ def test_list_shows_what_is_loaded_and_forgets_the_dead(cli: Cli, hub_cache: Pat
     info = ModelInfo(role="embedder", model=model, dtype="bf16", device="cuda:1", weights_bytes=45_000_000)
     folder = locations().cache
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "worker-1.json").write_bytes(msgspec.json.encode(Resident(os.getpid(), (info,))))
+    own = ModelInfo(role="reranker", model="/models/mine", dtype="fp32", device="cpu")
+    (folder / "worker-1.json").write_bytes(msgspec.json.encode(Resident(os.getpid(), (info, own))))
     (folder / "worker-2.json").write_bytes(msgspec.json.encode(Resident(2**22 - 1, (info,))))
     (row,) = cli("models", "minilm", "-o", "json").json
     assert row["state"] == "loaded"
@@ -120,6 +121,7 @@ def test_list_shows_what_is_loaded_and_forgets_the_dead(cli: Cli, hub_cache: Pat
         ("bf16", "cuda:1", os.getpid())
     ]
     assert not (folder / "worker-2.json").exists()
+    assert [row["state"] for row in cli("models", "-o", "json").json if row["name"] == "/models/mine"] == ["loaded"]
     assert "bf16 on cuda:1" in cli("models", "minilm").out.decode()
 
 

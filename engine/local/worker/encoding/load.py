@@ -74,6 +74,7 @@ def load_encoder(spec: ModelSpec, folder: Path, progress: Callable[[str, int, in
         max_tokens=longest,
         budget=budget,
         instruction=layout.instruction,
+        instructed=bool(layout.instruction),
         family=config.model_type,
         weights_bytes=sum(each.nbytes for part in (model, *layers) for each in part.parameters()),
         dimension=_dimension(layout, config),

@@ -14,6 +14,7 @@ import pytest
 from engine.api import SyncPipeline, open_pipeline
 from engine.errors import IndexNotFoundError, RerankerError, SettingsError, StoreError
 from engine.pipeline import Pipeline
+from engine.ranking import rank
 from engine.records import RerankerInfo, ScoreKind, Status
 from engine.report import to_json
 from engine.rerankers.base import RerankBatch, RerankDocument
@@ -246,6 +247,29 @@ async def test_scores_arrive_top_first_and_always_as_a_prefix(store: WatchedStor
         top = event.trace.ranking.fused_order[:6]
         scored = np.isfinite(event.trace.ranking.rerank_score[top])
         assert scored.tolist() == [True] * event.done + [False] * (6 - event.done)
+
+
+async def test_progress_that_nobody_looks_at_is_not_ranked(
+    store: WatchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for the fused list and once in the end; each look at progress ranks once more, and once only."""
+    ranked = 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal ranked
+        ranked += 1
+        return rank(*arguments)
+
+    monkeypatch.setattr("engine.search.rank", counted)
+    pipeline = pipeline_on(store, **by(LengthReranker()))
+    last = await pipeline.search(QUERY, WITH_LENGTH)
+    assert ranked == 2
+    events = [event async for event in pipeline.run(QUERY, WITH_LENGTH)]
+    assert ranked == 4
+    progress = [event for event in events if isinstance(event, RerankProgress)]
+    assert progress[-1].trace.ranking.order.tolist() == last.ranking.order.tolist()
+    assert progress[-1].trace is progress[-1].trace
+    assert ranked == 5
 
 
 async def test_windows_that_answer_out_of_order_wait_for_those_before_them(store: WatchedStore) -> None:

@@ -11,6 +11,8 @@ The model has MiniLM-L6's shape (for ``sharing`` two of its layers) and random w
 library's docstrings.
 """
 
+# ruff: noqa: E402  (the path comes first)
+
 from __future__ import annotations
 
 import asyncio
@@ -24,6 +26,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
 
 from engine.local.base import ModelSpec
 from engine.local.host import LocalHost
@@ -191,7 +196,7 @@ def cpu_of(pid: int) -> float:
 def make(folder: Path, layers: int) -> ModelSpec:
     """The model, written by a process of its own: torch stays out of this one."""
     shape = {**SHAPE, "num_hidden_layers": layers}
-    subprocess.run([sys.executable, "-c", MAKE.format(shape=shape), str(folder)], check=True)
+    subprocess.run([sys.executable, "-c", MAKE.format(shape=shape), str(folder)], check=True, cwd=ROOT)
     return ModelSpec(role="reranker", model=str(folder))
 
 
@@ -200,7 +205,7 @@ def main(rounds: int, share: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole, small = make(Path(folder) / "whole", 6), make(Path(folder) / "small", 2)
         asyncio.run(loop_and_memory(whole))
-        subprocess.run([sys.executable, "-c", THREAD, whole.model], check=True)
+        subprocess.run([sys.executable, "-c", THREAD, whole.model], check=True, cwd=ROOT)
         asyncio.run(sharing(small, rounds, share))
     print(f"load {os.getloadavg()[0]:.1f}")
 

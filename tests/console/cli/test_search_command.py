@@ -20,7 +20,19 @@ from engine.stores.embedded.store import EmbeddedStore
 from tests.console.cli.conftest import Cli
 
 KEYS = ["query", "settings", "analysis", "stages", "totals", "reranker", "results", "dropped"]
-RESULT_KEYS = ["rank", "id", "title", "score", "fused_rank", "fused_score", "legs", "features", "rerank", "blend"]
+RESULT_KEYS = [
+    "rank",
+    "id",
+    "title",
+    "score",
+    "fused_rank",
+    "fused_score",
+    "legs",
+    "features",
+    "rerank",
+    "cascade",
+    "blend",
+]
 LEXICAL = ("--set", "weights.dense=0", "--set", "rerank.enabled=false")
 
 

@@ -16,7 +16,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import MissingExtraError
-from engine.loading import Listener, Loading, listener
+from engine.loading import Loading, listener
+from engine.local.asked import Asked, slices
 from engine.local.base import ModelInfo, ModelSpec
 from engine.local.faults import fault
 from engine.local.messages import (
@@ -55,8 +56,6 @@ log = logger(__name__)
 
 _ABANDONED_S = 5.0
 """How long a model may go on loading that nobody waits for any more: a query that supersedes another comes sooner."""
-_SLICE = 1 << 18
-"""Characters of text in one message: no frame of a screen waits for a longer one to be packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +65,6 @@ class Encoded:
     vectors: npt.NDArray[np.float32]
     tokens: list[int]
     cut: list[bool]
-
-
-@dataclass(slots=True)
-class _Request:
-    """What waits for answers under one id. ``None`` in the queue is a worker that ended."""
-
-    id: int
-    spec: ModelSpec
-    listener: Listener | None
-    worker: WorkerProcess | None = None
-    answers: asyncio.Queue[Opened | Scores | Vectors | Done | Failed | None] = field(default_factory=asyncio.Queue)
-    told: bool = False
-    ended: bool = False
-
-    async def send(self, message: Open | Score | Texts | Encode) -> None:
-        assert self.worker is not None
-        await self.worker.send(message)
-
-    def tell(self, loading: Loading | None) -> None:
-        """Pass on how far its model is; the end only to those who heard of a beginning."""
-        if self.listener is not None and (loading is not None or self.told):
-            self.told = loading is not None
-            self.listener(loading)
 
 
 class LocalHost:
@@ -113,7 +89,7 @@ class LocalHost:
         self._reader: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self._ids = count(1)
-        self._requests: dict[int, _Request] = {}
+        self._requests: dict[int, Asked] = {}
         self._leases = 0
         self._timer: asyncio.TimerHandle | None = None
         self._ends_at = 0.0
@@ -157,7 +133,7 @@ class LocalHost:
         async with self._asking(spec) as request:
             ask = Score(request.id, spec, query, len(texts), instruction, max_tokens, window, batch, budget)
             await request.send(ask)
-            for some in _slices(texts):
+            for some in slices(texts):
                 await request.send(Texts(request.id, some))
             async for answer in self._answers(request):
                 if isinstance(answer, Scores):
@@ -250,11 +226,11 @@ class LocalHost:
         await self.unload()
 
     @asynccontextmanager
-    async def _asking(self, spec: ModelSpec) -> AsyncIterator[_Request]:
+    async def _asking(self, spec: ModelSpec) -> AsyncIterator[Asked]:
         """A request under an id of its own, on a running worker that stays as long as it."""
         if self._command is None and importlib.util.find_spec("torch") is None:
             raise MissingExtraError("local models need torch and transformers", hint="pip install 'rankscope[local]'")
-        request = _Request(next(self._ids), spec, listener())
+        request = Asked(next(self._ids), spec, listener())
         self._requests[request.id] = request
         self._lease(+1)
         try:
@@ -269,7 +245,7 @@ class LocalHost:
             request.tell(None)
             self._lease(-1)
 
-    async def _answers(self, request: _Request) -> AsyncIterator[Opened | Scores | Vectors]:
+    async def _answers(self, request: Asked) -> AsyncIterator[Opened | Scores | Vectors]:
         """What comes under the request's id, to its end. Raises what a failure stands for."""
         while True:
             answer = await request.answers.get()
@@ -361,16 +337,3 @@ class LocalHost:
     def _changed(self) -> None:
         for changed in list(self._watchers):
             changed()
-
-
-def _slices(texts: Sequence[str]) -> list[list[str]]:
-    """The texts in consecutive lists of about ``_SLICE`` characters."""
-    slices: list[list[str]] = []
-    room = 0
-    for text in texts:
-        if room <= 0:
-            slices.append([])
-            room = _SLICE
-        slices[-1].append(text)
-        room -= len(text)
-    return slices

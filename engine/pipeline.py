@@ -13,6 +13,7 @@ from contextlib import aclosing
 from types import TracebackType
 
 from engine.analysis.query import Query, parse
+from engine.local.host import LocalHost
 from engine.remote.offline import MayLeave
 from engine.resources import Resources
 from engine.search import Search
@@ -35,6 +36,11 @@ class Pipeline:
         """Have this asked before documents or a query go to a service off this machine."""
         if self.resources.remote is not None:
             self.resources.remote.may_leave = may_leave
+
+    @property
+    def local(self) -> LocalHost | None:
+        """The host of models on this machine, None where there is none."""
+        return self.resources.local
 
     def begin(self, text: str, *, syntax: bool = True) -> Search:
         """A search of this text, nothing asked yet. ``syntax`` reads phrases, exclusions and ``field:term``."""

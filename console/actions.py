@@ -100,6 +100,11 @@ def _unscored(context: Context) -> str:
     return "" if session.search.missing(session.settings) else "every document of the first N has a score"
 
 
+def _loaded(context: Context) -> str:
+    host = context.session.pipeline.resources.local if context.session else None
+    return _open(context) or ("" if host is not None and host.state.pid else "no local model is loaded")
+
+
 def _pinned(context: Context) -> str:
     return _open(context) or ("" if context.session and context.session.pinned else "no document is pinned")
 
@@ -131,6 +136,13 @@ def _native(context: Context) -> str:
     return _answered(context)
 
 
+def _explained(context: Context) -> str:
+    session = context.session
+    if session is not None and session.pipeline.store.info.kind not in ("elasticsearch", "opensearch"):
+        return "the document pane has all of it: no engine to ask"
+    return _document(context)
+
+
 def _tunable(context: Context) -> str:
     if reason := _judgeable(context):
         return reason
@@ -159,6 +171,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("rerankers", ("R",), "Weights", "choose a reranker", "What can be used; several are compared.", when=_open),
     Action("reranker", (), "Weights", "use a reranker", "By name, live: PROVIDER or PROVIDER/MODEL.", "NAME", _open),
     Action("panel", (), "Weights", "compare rerankers", "Two to four by name.", "NAME NAME [NAME] [NAME]", _answered),
+    Action("unload", ("Z",), "Weights", "unload local models", "Ends their worker; it frees its memory.", when=_loaded),
     Action("presets", ("P",), "Weights", "choose a preset", "Weights and fusion of other engines.", when=_open),
     Action("preset", (), "Weights", "apply a preset", "Puts a preset's values in place.", "NAME", _open),
     Action("landscape", ("l",), "Weights", "show landscapes", "Of this query, of the set, or none.", when=_answered),
@@ -173,6 +186,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pin", ("p",), "Document", "pin", "Follows it through every stage, or no longer.", "[ID]", _document),
     Action("unpin", (), "Document", "unpin", "Follows none.", when=_pinned),
     Action("why", ("x",), "Document", "why it stands there", "And what would turn it round.", "[ID]", _document),
+    Action("account", ("X",), "Document", "see the engine's account", "Of its lexical score.", "[ID]", _explained),
     Action("judging", ("J",), "Judging", "judge", "Keys grade the document under the cursor.", when=_judgeable),
     Action("grade-no", ("0",), "Judging", "grade 0, no", "It does not help.", when=_gradable, modal=True),
     Action("grade-related", ("1",), "Judging", "grade 1, related", "It is about it.", when=_gradable, modal=True),

@@ -72,6 +72,11 @@ class LookingDeeds:
         self.screen.turned()
         self.screen.tell(f"{label} · u undoes", "success")
 
+    def do_account(self, document_id: str = "") -> None:
+        from console.screens.engine_account import EngineAccountScreen
+
+        self.screen.app.push_screen(EngineAccountScreen(self.session, document_id or self.screen.cursor_id))
+
     # ---- RAGFlow
 
     def do_ragflow(self) -> None:
@@ -154,6 +159,23 @@ class LookingDeeds:
         self.screen.turned(rests=False)
         self.screen.asking.rerank_now()
         self.screen.tell(f"{label} · u undoes", "success")
+
+    def do_unload(self) -> None:
+        """End the worker of local models; the next query that needs one starts it again."""
+        self.screen.asking.stop()
+        self.screen.run_worker(self._unload(), group="unload", exclusive=True, exit_on_error=False)
+
+    async def _unload(self) -> None:
+        from console.views_local import bytes_text
+
+        host = self.session.pipeline.resources.local
+        if host is None:
+            return
+        held = bytes_text(host.state.memory_bytes)
+        await host.unload()
+        self.screen.panes.paint_chip()
+        freed = f", {held} freed" if held else ""
+        self.screen.tell(f"local models unloaded{freed} · the next query loads what it needs", "success")
 
     # ---- tuning
 

@@ -102,14 +102,22 @@ class Wish:
 def assumed(settings: Settings) -> IndexShape:
     """The index that these settings speak of, where none was looked at: it has the fields that they name."""
     legs = settings.legs.values()
+    lexical = next((leg for leg in legs if isinstance(leg, LexicalLeg)), LexicalLeg())
     vectors = [leg.field or VECTOR_FIELD for leg in legs if isinstance(leg, DenseLeg)]
     return IndexShape(
         settings.store.index or "my-index",
-        text={name: leg.analyzer for leg in legs if isinstance(leg, LexicalLeg) for name in leg.fields},
+        text={
+            name: leg.analyzers.get(name, leg.analyzer)
+            for leg in legs
+            if isinstance(leg, LexicalLeg)
+            for name in leg.fields
+        },
         keywords={name: name for name in (*settings.filter, settings.cut.group) if name},
         numbers=tuple(feature.field for feature in settings.features.values()),
         vectors={name: VectorField(name, 0, "cosine") for name in vectors},
         sparse={leg.field or "sparse": "sparse_vector" for leg in legs if isinstance(leg, SparseLeg)},
+        k1=lexical.k1,
+        b=lexical.b,
     )
 
 

@@ -14,11 +14,11 @@ from engine.export.base import Body, Form, Obstacle, Variable, Wish
 from engine.fusion.blends import resolve
 from engine.fusion.presets import PRESETS
 from engine.settings.schema import DenseLeg, LexicalLeg
+from engine.stores.ragflow.fields import VERSIONS, window
 
 NAME, LABEL = "ragflow", "RAGFlow"
-WINDOW = 64
-FIRST_STAGE = (0.0, 0.05)
-"""The text's boost in the first stage: since July 2026, and before."""
+FIRST_STAGE = {version.text_boost for version in VERSIONS.values()}
+"""The text's boosts in the first stage that RAGFlow has had."""
 
 _OWN_FILTERS = {"kb_id": "dataset_ids", "doc_id": "document_ids"}
 _QUIRKS: list[str] = PRESETS["ragflow"].values["rerank"]["quirks"]
@@ -31,7 +31,8 @@ def _obstacles(wish: Wish) -> Iterator[Obstacle]:
     for name, leg in settings.legs.items():
         weight = settings.weights.get(name, 0.0)
         if isinstance(leg, LexicalLeg) and weight not in FIRST_STAGE:
-            yield Obstacle(f"weights.{name}", "b is 0 since July 2026, 0.05 before", 0.0)
+            now = VERSIONS[settings.store.ragflow.version].text_boost
+            yield Obstacle(f"weights.{name}", "b is 0 since July 2026, 0.05 before", now)
         if isinstance(leg, DenseLeg) and leg.kind == "dense" and weight == 0:
             yield Obstacle(f"weights.{name}", "the vectors always count", 1.0)
         if isinstance(leg, DenseLeg) and leg.kind == "dense" and leg.similarity_threshold != settings.cut.threshold:
@@ -51,31 +52,33 @@ def _rerank(wish: Wish) -> Iterator[Obstacle]:
     blend = resolve(rerank.blend, rerank.provider)
     if blend not in ("ragflow", "replace") or (blend == "replace" and rerank.provider != "term"):
         yield Obstacle("rerank.blend", "it adds (1 − v)·terms + v·score", "ragflow")
-    if rerank.top_n != (window := _window(cut.top_k)):
-        yield Obstacle("rerank.top_n", f"it reranks {WINDOW}, rounded up to whole pages", window)
+    most = _dense(wish).top_k if rerank.provider != "term" else 0
+    if rerank.top_n != (block := window(cut.top_k, most)):
+        yield Obstacle("rerank.top_n", "it reranks 64, rounded up to whole pages", block)
     if rerank.provider == "term" and set(rerank.quirks) != set(_QUIRKS):
         yield Obstacle("rerank.quirks", "it has them all", _QUIRKS)
     if cut.offset % cut.top_k:
         yield Obstacle("cut.offset", "it shows whole pages", cut.offset - cut.offset % cut.top_k)
 
 
-def _window(page_size: int) -> int:
-    return 30 if page_size <= 1 else -(-WINDOW // page_size) * page_size
+def _dense(wish: Wish) -> DenseLeg:
+    return next((leg for leg in wish.settings.legs.values() if isinstance(leg, DenseLeg)), DenseLeg())
 
 
 def _body(wish: Wish) -> Body:
     settings = wish.settings
     rerank, cut = settings.rerank, settings.cut
-    dense = next((leg for leg in settings.legs.values() if isinstance(leg, DenseLeg)), DenseLeg())
+    own = settings.store.ragflow
     model = rerank.provider != "term"
     asked: dict[str, Any] = {
         "question": wish.query.text,
-        "dataset_ids": [Variable("DATASET_ID")],
+        "dataset_ids": own.kb_ids or [Variable("DATASET_ID")],
+        **({"document_ids": own.doc_ids} if own.doc_ids else {}),
         "page": cut.offset // cut.top_k + 1,
         "page_size": cut.top_k,
         "similarity_threshold": cut.threshold,
         "vector_similarity_weight": rerank.weight if model else rerank.vector_weight,
-        "top_k": dense.top_k,
+        "top_k": _dense(wish).top_k,
     }
     for name, field in _OWN_FILTERS.items():
         if name in settings.filter:
@@ -86,7 +89,7 @@ def _body(wish: Wish) -> Body:
 
 def _notes(wish: Wish) -> Iterator[str]:
     yield "RAGFlow searches its own seven fields with its own boosts; those of the settings play no part"
-    if "kb_id" not in wish.settings.filter:
+    if "kb_id" not in wish.settings.filter and not wish.settings.store.ragflow.kb_ids:
         yield "dataset_ids names the knowledge bases"
     if wish.settings.rerank.provider != "term":
         yield "rerank_id is the model as RAGFlow names it, such as BAAI/bge-reranker-v2-m3@HuggingFace"

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from engine.errors import SettingsError
 from engine.export import curl, elasticsearch, opensearch, python, ragflow, render
-from engine.export.base import Change, Export, Form, Request, Wish, express
+from engine.export.base import VECTOR_FIELD, Change, Export, Form, Request, Wish, express
 from engine.export.clauses import Dialect
 from engine.export.scale import LINES
 from engine.fusion.lookup import find
+from engine.settings.schema import DenseLeg
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ def export(wish: Wish, target: str, *, engine: str = "", form: str = "", nearest
     chosen = engine_for(where, wish, engine)
     asked = replace(wish, program=where.name == "python")
     made = express_in(chosen, asked, form, nearest=nearest)
-    notes = made.notes if asked.given is not None or asked.program else (*_placeholders(asked, chosen), *made.notes)
+    bare = asked.given is None and not asked.program
+    notes = (*(_placeholders(asked, chosen) if bare else ()), *_mapping(asked, chosen), *made.notes)
     text = where.text(made, asked, chosen)
     return Exported(where, chosen.name, made.form, text, made.changes, notes, made.search, made.setup)
 
@@ -163,5 +165,23 @@ def _placeholders(wish: Wish, engine: Engine) -> list[str]:
             said.append(
                 f"{{{{query_vector}}}} stands for the query's vector by the embedder {leg.embedder} (leg {name}), "
                 f"compared with the field {field}"
+            )
+    return said
+
+
+def _mapping(wish: Wish, engine: Engine) -> list[str]:
+    """What the engine's index must be like for settings that were tuned on an index of ours."""
+    if wish.settings.store.kind != "embedded" or engine.dialect is None:
+        return []
+    shape, legs = wish.shape, wish.active().values()
+    said = []
+    if any(leg.kind == "lexical" for leg in legs):
+        fields = ", ".join(f"{name} ({how})" for name, how in shape.text.items())
+        said.append(f"the engine's index needs the text fields {fields}, with BM25 k1 {shape.k1:g} and b {shape.b:g}")
+    for leg in legs:
+        if isinstance(leg, DenseLeg):
+            field = leg.field or VECTOR_FIELD
+            said.append(
+                f"and in {field} the vectors of {leg.text!r} by the embedder {leg.embedder}, compared by cosine"
             )
     return said

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 
-from engine.export.base import Boost, Expression, Version, Wish
+from engine.export.base import Boost, Expression, Wish
 from engine.records import ScoreKind
 from engine.settings.schema import DenseLeg, LexicalLeg, Settings
 
@@ -22,15 +22,14 @@ BY_EXTREMES = ("min-max",)
 LINES = (*FIXED, *BY_TOPS, *BY_EXTREMES)
 
 
-def bm25_ratio(settings: Settings, engine: str, version: Version | None) -> float:
+def bm25_ratio(wish: Wish, engine: str) -> float:
     """The engine's BM25 score over the one that our store reports: Elasticsearch, and OpenSearch before 3, multiply
     Lucene's formula by k1 + 1, the embedded store does not (OpenSearch's PR 17306 dropped it)."""
-    k1 = next((leg.k1 for leg in settings.legs.values() if isinstance(leg, LexicalLeg)), 1.2)
-    theirs = 1.0 if engine == "opensearch" and version is not None and version >= (3, 0) else k1 + 1.0
-    ours = 1.0 if settings.store.kind == "embedded" else k1 + 1.0
-    if settings.store.kind == engine:
+    kind, factor = wish.settings.store.kind, wish.shape.k1 + 1.0
+    if kind == engine:
         return 1.0
-    return theirs / ours
+    theirs = 1.0 if engine == "opensearch" and wish.version is not None and wish.version >= (3, 0) else factor
+    return theirs / (1.0 if kind == "embedded" else factor)
 
 
 def shares(settings: Settings) -> dict[str, float]:
@@ -55,13 +54,13 @@ def boosts(wish: Wish, engine: str) -> dict[str, Boost]:
     for name, leg in active.items():
         cosine = isinstance(leg, DenseLeg)
         if settings.fusion.combiner == "ragflow":
-            found[name] = 1.0 if cosine else settings.weights[name] / bm25_ratio(settings, engine, wish.version)
+            found[name] = 1.0 if cosine else settings.weights[name] / bm25_ratio(wish, engine)
             continue
         if wish.program and settings.fusion.normalizer in BY_TOPS:
             found[name] = Expression(f"{shares(settings)[name]:.9g} / greatest[{json.dumps(name)}]")
             continue
         slope = _slope(wish, name, ScoreKind.COSINE if cosine else ScoreKind.BM25)
-        ratio = 0.5 if cosine else bm25_ratio(settings, engine, wish.version) if isinstance(leg, LexicalLeg) else 1.0
+        ratio = 0.5 if cosine else bm25_ratio(wish, engine) if isinstance(leg, LexicalLeg) else 1.0
         found[name] = shares(settings)[name] * slope / ratio
     return found
 

@@ -152,7 +152,7 @@ async def test_the_fused_list_stands_while_the_reranker_works_and_escape_stops_i
         await until(pilot, lambda: app.main.panes.lists.fused.view is not None)
         assert app.main.asking.busy
         gated.gate.release()
-        await until(pilot, lambda: app.main.asking.progress is not None)
+        await until(pilot, lambda: bool(app.main.asking.said))
         await pilot.pause()
         assert "reranking 2/" in screen_text(app)
         await pilot.press("escape")

@@ -42,7 +42,7 @@ async def test_a_longer_stage_has_a_longer_bar() -> None:
 
 
 async def test_a_stage_under_way_grows_and_shows_its_progress() -> None:
-    view = {"stages": stages()[:5], "running": {"rerank": 14.2}, "progress": (32, 50)}
+    view = {"stages": stages()[:5], "running": {"rerank": 14.2}, "said": {"rerank": "32/50"}}
     early, late = (await shown(**view, now_ms=20.0))[0], (await shown(**view, now_ms=200.0))[0]
     assert "32/50" in early
     assert "20 ms" in early
@@ -73,7 +73,7 @@ async def test_before_the_first_query_it_says_so() -> None:
 
 def test_where_labels_leave_no_room_they_are_cut_before_the_bars_the_legs_last() -> None:
     slow = [stage("analyse", 0, 30), *stages()[2:4], stage("rerank", 30, 60)]
-    bars = waterfall(slow, {}, 0, None, LEGS).bars
+    bars = waterfall(slow, {}, 0, {}, LEGS).bars
     assert set(labels_of(bars, 80).values()) == {"analyse", "lexical", "dense", "rerank"}
     assert set(labels_of(bars, 44).values()) == {"ana", "lexical", "dense", "rerank"}
     assert set(labels_of(bars, 26).values()) == {"ana", "lex", "den", "rer"}
@@ -86,19 +86,19 @@ async def test_a_narrow_strip_still_has_bars() -> None:
 
 
 def test_a_stage_that_ran_again_is_shown_once_as_it_ran_last() -> None:
-    view = waterfall((*stages(), stage("rerank", 60, 75)), {}, 0, None, LEGS)
+    view = waterfall((*stages(), stage("rerank", 60, 75)), {}, 0, {}, LEGS)
     assert [(b.start_ms, b.end_ms) for b in view.bars if b.name == "rerank"] == [(60, 75)]
 
 
 def test_legs_and_the_reranker_are_never_folded() -> None:
-    view = waterfall(stages(), {}, 0, None, LEGS)
+    view = waterfall(stages(), {}, 0, {}, LEGS)
     shown_bars, folded = fold(view.bars, 20)
     assert {b.name for b in shown_bars} == {"lexical", "dense", "rerank"}
     assert {b.name for b in folded} == {"analyse", "embed", "fuse", "cut"}
 
 
 def test_stages_that_overlap_lie_in_two_lanes() -> None:
-    above, below = lanes_of(waterfall(stages(), {}, 0, None, LEGS).bars)
+    above, below = lanes_of(waterfall(stages(), {}, 0, {}, LEGS).bars)
     assert "lexical" in {b.name for b in below}
     assert "dense" in {b.name for b in above}
 

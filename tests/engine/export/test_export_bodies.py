@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -19,7 +20,7 @@ from engine.export.base import VECTOR, Wish, assumed
 from engine.export.registry import ENGINES, export, express_in
 from engine.fusion.presets import apply
 from engine.settings import knobs
-from engine.settings.schema import Settings
+from engine.settings.schema import Settings, SparseLeg
 from engine.trace import Trace
 from tests.engine.export.on_servers import Console, build, needs_cranfield, queries, shown
 
@@ -212,6 +213,20 @@ def test_one_leg_needs_no_fusion() -> None:
     assert "knn" in body(changed(weights={"lexical": 0.0, "dense": 1.0}), "opensearch")["query"]
     with pytest.raises(SettingsError, match="fuses 2 legs"):
         body(changed(weights={"lexical": 1.0, "dense": 0.0}), form="rrf")
+
+
+def test_a_sparse_leg_is_expanded_by_the_engine() -> None:
+    sparse = {"sparse": SparseLeg(field="tokens", inference_id="elser")}
+    settings = msgspec.structs.replace(
+        PLAIN, legs={**PLAIN.legs, **sparse}, weights={"lexical": 1.0, "dense": 1.0, "sparse": 2.0}
+    )
+    linear = body(knobs.replace(settings, "fusion.normalizer", "elasticsearch-min-max"))["retriever"]["linear"]
+    third = linear["retrievers"][2]
+    expanded = {"field": "tokens", "inference_id": "elser", "query": "{{query}}"}
+    assert third["retriever"] == {"standard": {"query": {"sparse_vector": expanded}}}
+    assert third["weight"] == 0.5
+    hybrid = body(knobs.replace(settings, "fusion.normalizer", "opensearch-min-max"), "opensearch")["query"]["hybrid"]
+    assert hybrid["queries"][2] == {"neural_sparse": {"tokens": {"query_text": "{{query}}", "model_id": "elser"}}}
 
 
 def test_ragflow_takes_its_own_preset() -> None:

@@ -1,7 +1,8 @@
 """The console while a local cross-encoder loads and reranks: ``python tests/bench/local_console.py [DOCUMENTS]``.
 
 The whole application runs on a driver that makes every escape code and throws it away. A ticker on its loop says by how
-much each 5 ms came late; a key that moves the list's cursor is pressed ten times a second, and its frame waited for.
+much each 5 ms came late, and how long the loop's own thread computed in between (the same on a machine that others
+load); a key that moves the list's cursor is pressed ten times a second, and its frame waited for.
 Three spells: at rest; from a query's Enter to the first score (worker started, torch imported, MiniLM-L6's shape loaded
 and compared); from there to the last of DOCUMENTS scores.
 """
@@ -38,19 +39,22 @@ QUERY = "river stone window market signal"
 
 
 class Spell:
-    """Milliseconds by which ticks came late, and that keys took to their frame, until it is stopped."""
+    """Milliseconds by which ticks came late, that the loop worked between two, and that keys took to their frame, until
+    it is stopped."""
 
     def __init__(self, painted: Painted) -> None:
         self.late: list[float] = []
+        self.work: list[float] = []
         self.keys: list[float] = []
         self._painted = painted
         self._tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self._press())]
 
     async def _tick(self) -> None:
         while True:
-            due = time.perf_counter() + TICK_S
+            due, worked = time.perf_counter() + TICK_S, time.thread_time()
             await asyncio.sleep(TICK_S)
             self.late.append((time.perf_counter() - due) * 1e3)
+            self.work.append((time.thread_time() - worked) * 1e3)
 
     async def _press(self) -> None:
         at = 0
@@ -62,9 +66,9 @@ class Spell:
     def stop(self, what: str) -> None:
         for task in self._tasks:
             task.cancel()
-        late, keys = (statistics.quantiles(values, n=100) for values in (self.late, self.keys))
+        late, work, keys = (statistics.quantiles(values, n=100) for values in (self.late, self.work, self.keys))
         print(
-            f"{what:<28}{late[49]:8.1f}{late[94]:8.1f}{late[98]:8.1f}{max(self.late):8.1f}"
+            f"{what:<28}{late[49]:8.1f}{late[94]:8.1f}{late[98]:8.1f}{max(self.late):8.1f}{work[98]:11.1f}{max(self.work):8.1f}"
             f"{keys[49]:11.1f}{keys[94]:8.1f}{max(self.keys):8.1f}   {len(self.keys)}",
             file=sys.__stdout__,  # the application takes the other one
             flush=True,
@@ -89,7 +93,11 @@ async def main(documents: int) -> None:
             tune_collector()
             painted = Painted(app)
             print(
-                f"{'ms':<28}{'late p50':>8}{'p95':>8}{'p99':>8}{'max':>8}{'key p50':>11}{'p95':>8}{'max':>8}   keys",
+            print(
+                f"{'ms':<28}{'late p50':>8}{'p95':>8}{'p99':>8}{'max':>8}{'work p99':>11}{'max':>8}"
+                f"{'key p50':>11}{'p95':>8}{'max':>8}   keys",
+                file=sys.__stdout__,
+            )
                 file=sys.__stdout__,
             )
             spell = Spell(painted)

@@ -93,11 +93,8 @@ async def main(documents: int) -> None:
             tune_collector()
             painted = Painted(app)
             print(
-            print(
                 f"{'ms':<28}{'late p50':>8}{'p95':>8}{'p99':>8}{'max':>8}{'work p99':>11}{'max':>8}"
                 f"{'key p50':>11}{'p95':>8}{'max':>8}   keys",
-                file=sys.__stdout__,
-            )
                 file=sys.__stdout__,
             )
             spell = Spell(painted)

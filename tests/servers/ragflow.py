@@ -42,8 +42,9 @@ from tests.servers.loopback import Loopback, Reply, Request, serving
 INDEX = "ragflow_0123456789abcdef"
 OWN_INDEX = f"{INDEX}_{os.getpid()}"
 """The tests' own: several processes may share an engine."""
-MANUALS, PAPERS, EMPTY = "kb-manuals", "kb-papers", "kb-none"
+MANUALS, PAPERS = "kb-manuals", "kb-papers"
 DIMENSION = 512
+DIMENSIONS = (512, 768, 1024, 1536)
 CRANFIELD = Path(__file__).parents[3] / "shared" / "data" / "cranfield" / "corpus.jsonl"
 PAPERS_TAKEN = 300
 
@@ -62,24 +63,25 @@ hidden-1|retry policy|This hidden chunk repeats: retry policy, retry policy, fai
 """id|document|text|keyword of each chunk of the knowledge base ``kb-manuals``."""
 
 
+_DATES = "yyyy-MM-dd HH:mm:ss||yyyy-MM-dd||yyyy-MM-dd_HH:mm:ss"
+
+
 def tokens(text: str) -> list[str]:
     """As RAGFlow's tokenizer makes them of English: runs of letters and digits, lower case, stemmed."""
     return [porter.stem(word) for word in re.findall(r"[^\W_]+", text.lower())]
 
 
-def mapping(*, opensearch: bool, rank_features: bool, dimension: int = DIMENSION) -> dict[str, Any]:
-    """RAGFlow's settings and dynamic templates; where the engine lacks them, numbers in place of rank features and
-    BM25 in place of the scripted similarity."""
+def mapping(*, opensearch: bool, rank_features: bool) -> dict[str, Any]:
+    """RAGFlow's settings and dynamic templates; where the engine lacks them (``rank_features`` False: modules that are
+    not in the build), numbers in place of rank features and BM25 in place of the scripted similarity."""
     similarity = {"similarity": "scripted_sim"} if rank_features else {}
-    vector: dict[str, Any] = {"type": "dense_vector", "index": True, "similarity": "cosine", "dims": dimension}
-    vector["index_options"] = {"type": "hnsw"}
-    if opensearch:
-        method = {"name": "hnsw", "engine": "lucene", "space_type": "cosinesimil"}
-        vector = {"type": "knn_vector", "dimension": dimension, "method": method}
     feature = {"type": "rank_feature" if rank_features else "float"}
     features = {"type": "rank_features"} if rank_features else {"type": "object", "enabled": False}
     patterns: list[tuple[str, str, dict[str, Any]]] = [
         ("int", "*_int", {"type": "integer", "store": True}),
+        ("ulong", "*_ulong", {"type": "unsigned_long" if rank_features else "long", "store": True}),
+        ("long", "*_long", {"type": "long", "store": True}),
+        ("short", "*_short", {"type": "short", "store": True}),
         ("flt", "*_flt", {"type": "float", "store": True}),
         ("tks", "*_tks", {"type": "text", **similarity, "analyzer": "whitespace", "store": True}),
         ("ltks", "*_ltks", {"type": "text", "analyzer": "whitespace", "store": True}),
@@ -87,7 +89,11 @@ def mapping(*, opensearch: bool, rank_features: bool, dimension: int = DIMENSION
         ("kwd", "^(.*_(kwd|id|ids|uid|uids)|uid|id)$", {"type": "keyword", "similarity": "boolean", "store": True}),
         ("fea", "*_fea", feature),
         ("feas", "*_feas", features),
-        ("vec", f"*_{dimension}_vec", vector),
+        ("dt", "^.*(_dt|_time|_at)$", {"type": "date", "format": _DATES, "store": True}),
+        ("nested", "*_nst", {"type": "nested"}),
+        ("object", "*_obj", {"type": "object", "dynamic": True}),
+        ("binary", "*_bin", {"type": "binary"}),
+        *((f"vec-{size}", f"*_{size}_vec", _vector(size, opensearch)) for size in DIMENSIONS),
     ]
     templates = [
         {name: {**({"match_pattern": "regex"} if match[0] == "^" else {}), "match": match, "mapping": how}}
@@ -100,7 +106,21 @@ def mapping(*, opensearch: bool, rank_features: bool, dimension: int = DIMENSION
         settings["similarity"] = {"scripted_sim": {"type": "scripted", "script": {"source": script}}}
     if opensearch:
         settings["knn"] = True
-    return {"settings": {"index": settings}, "mappings": {"date_detection": True, "dynamic_templates": templates}}
+    mappings = {
+        "properties": {"lat_lon": {"type": "geo_point"}},
+        "date_detection": True,
+        "dynamic_templates": templates,
+    }
+    return {"settings": {"index": settings}, "mappings": mappings}
+
+
+def _vector(size: int, opensearch: bool) -> dict[str, Any]:
+    """A field of so many numbers, searched by HNSW: with OpenSearch's engine named, and all of their precision kept."""
+    if opensearch:
+        method = {"name": "hnsw", "engine": "lucene", "space_type": "cosinesimil"}
+        return {"type": "knn_vector", "dimension": size, "method": method}
+    options = {"type": "hnsw"}
+    return {"type": "dense_vector", "index": True, "similarity": "cosine", "dims": size, "index_options": options}
 
 
 def embed(texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:

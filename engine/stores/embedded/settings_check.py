@@ -91,10 +91,11 @@ def _check_dense(index: EmbeddedIndex, name: str, leg: DenseLeg, embedder: Embed
         return
     made = (built.name, built.revision, built.dimension, built.similarity)
     asked = (embedder.name, embedder.revision, embedder.dimension, embedder.similarity.value)
+    known = asked
     if not embedder.dimension:  # checked with the first answer of a service, or once the model is loaded
         revision = embedder.revision or (built.revision if embedder.ran_on is RanOn.WORKER else "")
-        asked = (embedder.name, revision, built.dimension, built.similarity)
-    if made != asked:
+        known = (embedder.name, revision, built.dimension, built.similarity)
+    if made != known:
         raise IndexMismatchError(
             f"legs.{name}.embedder is {_describe(*asked)}, but the vectors of {index.path} are by {_describe(*made)}.",
             hint=f"Use the index's embedder ({pinned(built.name, built.revision)}), or build it again: {rebuild}",
@@ -102,7 +103,8 @@ def _check_dense(index: EmbeddedIndex, name: str, leg: DenseLeg, embedder: Embed
 
 
 def _describe(name: str, revision: str, dimension: int, similarity: str) -> str:
-    return f"{name}{'@' + revision if revision else ''} ({dimension} dimensions, {similarity})"
+    shape = f" ({dimension} dimensions, {similarity})" if dimension else ""
+    return f"{name}{'@' + revision if revision else ''}{shape}"
 
 
 def _rebuild(index: EmbeddedIndex, change: str) -> str:

@@ -100,6 +100,11 @@ def _unscored(context: Context) -> str:
     return "" if session.search.missing(session.settings) else "every document of the first N has a score"
 
 
+def _cascade(context: Context) -> str:
+    session = context.session
+    return _open(context) or ("" if session and session.settings.rerank.cascade else "there is one stage alone")
+
+
 def _loaded(context: Context) -> str:
     host = context.session.pipeline.resources.local if context.session else None
     return _open(context) or ("" if host is not None and host.state.pid else "no local model is loaded")
@@ -171,6 +176,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("rerankers", ("R",), "Weights", "choose a reranker", "What can be used; several are compared.", when=_open),
     Action("reranker", (), "Weights", "use a reranker", "By name, live: PROVIDER or PROVIDER/MODEL.", "NAME", _open),
     Action("panel", (), "Weights", "compare rerankers", "Two to four by name.", "NAME NAME [NAME] [NAME]", _answered),
+    Action("stage", (), "Weights", "add a rerank stage", "Over the best of the one before.", "NAME", _open),
+    Action("unstage", (), "Weights", "take the last rerank stage away", "Its scores are kept.", when=_cascade),
     Action("unload", ("Z",), "Weights", "unload local models", "Ends their worker; it frees its memory.", when=_loaded),
     Action("presets", ("P",), "Weights", "choose a preset", "Weights and fusion of other engines.", when=_open),
     Action("preset", (), "Weights", "apply a preset", "Puts a preset's values in place.", "NAME", _open),

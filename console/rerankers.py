@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from engine.errors import SettingsError, UsageError
-from engine.local.models.catalogue import presets
+from engine.local.models.catalogue import find, presets
 from engine.remote.offline import OfflineRule, Place
 from engine.rerankers.plugins import plugins
 from engine.rerankers.registry import RERANKERS
@@ -101,7 +101,7 @@ def reranker_rows(
     of any."""
     rows = [
         *(_registered_row(name) for name in engines if name != LOCAL),
-        *(local_rows() if LOCAL in engines else ()),
+        *(local_rows((saved, settings)) if LOCAL in engines else ()),
         *_service_rows(settings, saved, os.environ if environ is None else environ),
     ]
     order = list(Group)
@@ -154,9 +154,15 @@ def _registered_row(name: str) -> RerankerRow:
     return RerankerRow(name, Group.HERE, name, suits="from another package", price="free")
 
 
-def local_rows() -> Iterator[RerankerRow]:
-    """A row for each local model with a short name."""
+def local_rows(chosen: Sequence[Settings] = ()) -> Iterator[RerankerRow]:
+    """A row for each local model with a short name, after those of other names or folders that settings have."""
     missing = "" if find_spec("torch") and find_spec("transformers") else 'needs: pip install "rankscope[local]"'
+    stages = [stage for each in chosen for stage in (each.rerank, *each.rerank.cascade.values())]
+    for name in dict.fromkeys(stage.model for stage in stages if stage.provider == LOCAL and stage.model):
+        if find(name) is None:
+            yield RerankerRow(
+                LOCAL, Group.LOCAL, name, (name,), name, "named in the settings", price="free", missing=missing
+            )
     for name, preset in presets().items():
         if preset.role == "reranker":
             about = f"{preset.parameters:g} million parameters · languages: {preset.languages} · {preset.licence}"

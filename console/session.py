@@ -172,11 +172,15 @@ class Session:
         settings = knobs.replace_all(self.settings, values)
         if settings == self.settings:
             return self.trace
-        trace = self._ranked_by(settings)  # refuses what cannot rank before anything is recorded
         before = self._tries.before.settings if turning and turning == self._turning else self.settings
         what = label or ", ".join(
             f"{path} {shown(knobs.get(before, path))}→{shown(knobs.get(settings, path))}" for path in values
         )
+        return self.put(settings, what, turning=turning)
+
+    def put(self, settings: Settings, what: str, *, turning: str = "") -> Trace | None:
+        """Put other settings in place as one try; returns and raises what ``turn`` does."""
+        trace = self._ranked_by(settings)  # refuses what cannot rank before anything is recorded
         self._record(settings, what, turning)
         self.trace = trace or self.trace
         return trace

@@ -6,7 +6,7 @@ Rows are pool rows. A view is swapped whole; its ``version`` tells one from the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,7 @@ class ListView:
     decimals   of a shown score
     buckets    uint8[n, legs], the leg's contribution in eighths of the largest one, see ABSENT and COMPLETED
     flags      uint8[m]
+    spoke      uint8[m], which stage of a cascade scored the row last, from 1, 0 for none; empty without a cascade
     documents  those fetched so far, by id
     """
 
@@ -62,6 +63,7 @@ class ListView:
     buckets: Buckets
     flags: Flags
     documents: Mapping[str, Document]
+    spoke: Flags = field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
 
     def __len__(self) -> int:
         return len(self.order)
@@ -127,7 +129,14 @@ def reranked_view(trace: Trace, version: int) -> ListView:
     delta = before - np.arange(len(order)) if any_scored else np.zeros(0, dtype=np.int64)
     scores = np.where(scored, ranking.score[order], np.nan) if any_scored else ranking.score[order]
     note = f"{int(scored.sum())} scored" if any_scored else _no_rerank_note(trace)
-    return _view(trace, version, RERANKED, "Reranked", note, order, scores, flags, delta)
+    view = _view(trace, version, RERANKED, "Reranked", note, order, scores, flags, delta)
+    if not ranking.stages:
+        return view
+    spoke = np.zeros(len(trace.pool), dtype=np.uint8)
+    for number, stage in enumerate(ranking.stages, 1):
+        spoke[~np.isnan(stage.score)] = number
+    counts = " → ".join(str(int((~np.isnan(stage.score)).sum())) for stage in ranking.stages)
+    return replace(view, spoke=spoke[order], note=f"{counts} scored" if any_scored else note)
 
 
 def leg_view(trace: Trace, version: int, leg: int) -> ListView:

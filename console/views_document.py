@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from console.spans import clean_spans
+from console.views_cascade import StageAccount, stage_accounts, stage_name
 from engine.analysis.display import clean
 from engine.fusion.blends import resolve
 from engine.records import Document, DropRule, QueryTerm
+from engine.rerankers.cascade import rerank_stages
 from engine.settings.schema import LexicalLeg
 from engine.stores.base import Highlight
 from engine.trace import Trace
@@ -131,7 +133,8 @@ class TextSource:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DocumentView:
-    """Everything the document panel shows. ``rank`` is 0 where the document is not ranked."""
+    """Everything the document panel shows. ``rank`` is 0 where the document is not ranked; ``rerank`` is what the last
+    stage said that scored it, ``stages`` what each stage of a cascade did."""
 
     id: str
     title: str
@@ -148,6 +151,7 @@ class DocumentView:
     terms: tuple[TermAccount, ...]
     source: TextSource
     pinned: bool = False
+    stages: tuple[StageAccount, ...] = ()
 
 
 def document_view(
@@ -187,6 +191,7 @@ def document_view(
         terms=_terms(trace, terms),
         source=TextSource(document, highlights, _searched(trace)),
         pinned=pinned,
+        stages=stage_accounts(trace, row, _unscored_note(trace, row)),
     )
 
 
@@ -255,15 +260,17 @@ def _features(trace: Trace, row: int) -> tuple[FeatureAccount, ...]:
 
 
 def _rerank(trace: Trace, row: int) -> RerankAccount | None:
-    ranking, settings = trace.ranking, trace.settings.rerank
+    ranking = trace.ranking
     if math.isnan(ranking.rerank_score[row]):
         return None
+    deepest = ranking.deepest(row)
+    said, settings = trace.rerank.stages[deepest], list(rerank_stages(trace.settings).values())[deepest]
     return RerankAccount(
-        raw=float(trace.rerank.raw[row]),
-        kind=trace.rerank.kind.value,
+        raw=float(said.raw[row]),
+        kind=said.kind.value,
         score=float(ranking.rerank_score[row]),
-        tokens=int(trace.rerank.tokens[row]),
-        truncated=bool(trace.rerank.truncated[row]),
+        tokens=int(said.tokens[row]),
+        truncated=bool(said.truncated[row]),
         blend=resolve(settings.blend, settings.provider),
         weight=settings.weight,
         fused_part=float(ranking.blend_fused[row]),
@@ -293,6 +300,8 @@ def _places(trace: Trace, row: int) -> tuple[Place, ...]:
         Place(leg.name, leg.rank, f"leg-{leg.place + 1}") for leg in _legs(trace, row) if not math.isnan(leg.normalized)
     )
     places = (*legs, Place("fused", int(ranking.fused_rank[row]), "fused"))
+    between = zip(rerank_stages(trace.settings), ranking.stages[:-1], strict=False)
+    places += tuple(Place(stage_name(name), int(stage.rank[row]), "rerank") for name, stage in between)
     if not np.isnan(ranking.rerank_score).all():
         places = (*places, Place("reranked", int(ranking.rank[row]), "rerank"))
     at = np.flatnonzero(ranking.results == row)

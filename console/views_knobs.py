@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from console.widgets.landscape_line import StripRow, Strips, scale_of
@@ -11,13 +12,21 @@ from console.widgets.slider import KnobRow
 from engine.errors import SettingsError
 from engine.fusion.blends import BLENDS, resolve
 from engine.fusion.combiners import COMBINERS
+from engine.local.instructions import INSTRUCTIONS
 from engine.settings import knobs
 from engine.settings.paths import Keys, join
-from engine.settings.schema import LexicalLeg, Settings
-from engine.settings.table import MAX_TOP, Knob
+from engine.settings.schema import LexicalLeg, RerankStage, Settings
+from engine.settings.table import DTYPES, MAX_TOP, Knob
 from engine.stores.base import StoreInfo
 
 GROUPS = ("Leg weights", "Fusion", "Lexical", "Dense", "Rerank", "Cut")
+
+OF_LOCAL: Mapping[str, tuple[str, ...]] = {
+    "dtype": DTYPES,
+    "device": ("auto", "cpu", "mps") if sys.platform == "darwin" else ("auto", "cpu", "cuda"),
+    "instruction": ("", *INSTRUCTIONS),
+}
+"""What is chosen live of a local model beside its name, and from what; every other value only as a setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +69,27 @@ class Layout:
 def knob_rows(settings: Settings, saved: Settings, greyed: Mapping[str, str]) -> tuple[KnobRow, ...]:
     """Every live knob of these settings, in the order of the groups; ``greyed`` is path → reason."""
     rows = [
-        _row(settings, saved, keys, value, shape.knob, greyed.get(join(keys), ""))
-        for keys, value, shape in knobs.leaves(settings)
-        if shape.knob is not None and shape.knob.live
+        _row(settings, saved, keys, value, knob, greyed.get(join(keys), "")) for keys, value, knob in turned(settings)
     ]
     order = {group: place for place, group in enumerate(_groups(settings))}
     return tuple(sorted(rows, key=lambda row: order[row.group]))
+
+
+def turned(settings: Settings) -> Iterator[tuple[Keys, Any, Knob]]:
+    """What the panel turns: every live knob, and what is chosen of a local model, as a choice."""
+    for keys, value, shape in knobs.leaves(settings):
+        if shape.knob is None:
+            continue
+        if shape.knob.live:
+            yield keys, value, shape.knob
+        elif keys[0] == "rerank" and keys[-1] in OF_LOCAL and _stage(settings, keys).provider == "local":
+            choices = tuple(dict.fromkeys((*OF_LOCAL[keys[-1]], value)))
+            yield keys, value, replace(shape.knob, choices=choices)
+
+
+def _stage(settings: Settings, keys: Keys) -> RerankStage:
+    """The stage of the reranking that a key below ``rerank`` belongs to."""
+    return settings.rerank.cascade[keys[2]] if keys[1] == "cascade" else settings.rerank
 
 
 def _row(settings: Settings, saved: Settings, keys: Keys, value: Any, knob: Knob, reason: str) -> KnobRow:
@@ -109,12 +133,16 @@ def _label(keys: Keys, knob: Knob) -> str:
 def _groups(settings: Settings) -> Iterator[str]:
     yield from GROUPS[:2]
     yield from (name.capitalize() for name in settings.legs)
-    yield from GROUPS[-2:]
+    yield GROUPS[-2]
+    yield from (f"Rerank: {name}" for name in settings.rerank.cascade)
+    yield GROUPS[-1]
 
 
 def _group(settings: Settings, keys: Keys) -> str:
     if keys[0] in ("weights", "features"):
         return GROUPS[0]
+    if keys[:2] == ("rerank", "cascade"):
+        return f"Rerank: {keys[2]}"
     return (keys[1] if keys[0] == "legs" else keys[0]).capitalize()
 
 
@@ -122,8 +150,8 @@ def greyed(settings: Settings, info: StoreInfo | None = None) -> dict[str, str]:
     """Path → why turning that knob would change nothing; ``info`` None while no index is open."""
     return {
         join(keys): reason
-        for keys, _, shape in knobs.leaves(settings)
-        if shape.knob is not None and shape.knob.live and (reason := _reason(settings, info, keys, shape.knob))
+        for keys, _, knob in turned(settings)
+        if (reason := _reason(settings, info, keys, knob))
     }
 
 
@@ -136,7 +164,7 @@ def _reason(settings: Settings, info: StoreInfo | None, keys: Keys, knob: Knob) 
         case "fusion":
             return _fusion_reason(settings, keys[1])
         case "rerank":
-            return _rerank_reason(settings, keys[1])
+            return _rerank_reason(settings, _stage(settings, keys), keys)
     return ""
 
 
@@ -160,17 +188,19 @@ def _fusion_reason(settings: Settings, name: str) -> str:
     return ""
 
 
-def _rerank_reason(settings: Settings, name: str) -> str:
-    rerank = settings.rerank
-    blend = BLENDS[resolve(rerank.blend, rerank.provider)]
-    if name != "enabled" and not rerank.enabled:
+def _rerank_reason(settings: Settings, stage: RerankStage, keys: Keys) -> str:
+    name, further = keys[-1], keys[1] == "cascade"
+    blend = BLENDS[resolve(stage.blend, stage.provider)]
+    if not settings.rerank.enabled and (further or name != "enabled"):
         return "reranking is off"
+    if name != "enabled" and not stage.enabled:
+        return "this stage is off"
     if name == "weight" and not blend.uses_weight:
         return f"the blend {blend.name} does not weigh"
     if name == "normalizer" and not blend.uses_normalizer:
         return f"the blend {blend.name} normalises nothing"
     if name == "rank_constant" and not blend.uses_rank_constant:
         return "only the blend rank-fusion has it"
-    if name == "vector_weight" and rerank.provider != "term":
+    if name == "vector_weight" and stage.provider != "term":
         return "only the provider term has it"
     return ""

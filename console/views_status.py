@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from console.numbers import duration
+from console.views_local import model_name, worker_lines, worker_text
 from engine.asking import LIMIT
+from engine.local.state import HostState
 from engine.records import Document, Outcome, StageReport, Status
 from engine.trace import Trace
 
@@ -22,6 +24,10 @@ OUTCOME_MARKS: Mapping[Status, tuple[str, str]] = {
 }
 
 
+LONG_LOAD_MS = 100
+"""Loading a model is told apart from reranking from there on."""
+
+
 def outcome_mark(status: Status) -> tuple[str, str]:
     """How a stage ended: the mark, and the role that colours it."""
     return OUTCOME_MARKS[status]
@@ -29,17 +35,31 @@ def outcome_mark(status: Status) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """``mark`` and ``role`` as in the palette; ``short`` fits where there is little room, ``detail`` is in lines."""
+    """``mark`` and ``role`` as in the palette; ``tight`` is the text in fewer words where there are any, ``short`` fits
+    where there is little room, ``detail`` is in lines."""
 
     mark: str
     role: str
     text: str
     short: str
     detail: tuple[str, ...] = ()
+    tight: str = ""
 
 
-def status_view(trace: Trace | None, busy: bool | str = False) -> StatusView:
-    """What the chip says. ``busy`` is what is under way (``reranking 32/50``), or only that something is."""
+def status_view(trace: Trace | None, busy: bool | str = False, worker: HostState | None = None) -> StatusView:
+    """What the chip says. ``busy`` is what is under way (``reranking 32/50``), or only that something is; ``worker``
+    hosts local models."""
+    view = _status_view(trace, busy)
+    if worker is None:
+        return view
+    held = worker_text(worker)
+    text = f"{view.text} · {held}" if held else view.text
+    tight = text.removeprefix("reranked ") if held else ""
+    asked = worker.phase != "off" or worker.ended
+    return replace(view, text=text, tight=tight, detail=(*view.detail, *(worker_lines(worker) if asked else ())))
+
+
+def _status_view(trace: Trace | None, busy: bool | str) -> StatusView:
     if busy:
         doing = busy if isinstance(busy, str) else "searching"
         return StatusView("…", "accent", doing, doing, ("Esc cancels it.",))
@@ -72,14 +92,24 @@ def _rerank_view(trace: Trace) -> StatusView:
     if outcome.status in (Status.FAILED, Status.SKIPPED) or (outcome.status is Status.CANCELLED and not outcome.done):
         return StatusView(mark, role, f"fused only: {_why(outcome)}", "fused only")
     done, total = scored(trace)
-    name = trace.reranker.model or trace.reranker.provider if trace.reranker else trace.settings.rerank.provider
-    counts = f"reranked {done}/{total}"
+    last = next((info for info in reversed((trace.reranker, *trace.cascade)) if info is not None), None)
+    name = model_name(last.model) or last.provider if last else trace.settings.rerank.provider
+    further = [each for each in trace.stages if each.name.startswith("rerank.")]
+    counts = f"reranked {done}/{total}" + "".join(f" → {each.outcome.done}/{each.outcome.total}" for each in further)
     if outcome.status is not Status.OK:
         then = ":" if outcome.reason == LIMIT else ", then:"
         return StatusView(mark, role, f"{counts}{then} {_why(outcome)}", counts)
     if done < total:
         return StatusView("◐", "unscored", f"{counts}, {total - done} new unscored · {name}", counts)
-    return StatusView(mark, role, f"{counts} in {duration(stage.ms)} · {name}", counts)
+    for each in further:
+        if not each.outcome.ok:
+            mark, role = outcome_mark(each.outcome.status)
+            return StatusView(mark, role, f"{counts}: {_why(each.outcome)}", counts)
+    took = [(each.ms, sum(p.end_ms - p.start_ms for p in each.parts if p.name == "load")) for each in (stage, *further)]
+    loading = sum(load for _, load in took)
+    after = f" after loading {duration(loading)}" if loading >= LONG_LOAD_MS else ""
+    spent = duration(sum(ms for ms, _ in took) - (loading if after else 0))
+    return StatusView(mark, role, f"{counts} in {spent}{after} · {name}", counts)
 
 
 def scored(trace: Trace) -> tuple[int, int]:

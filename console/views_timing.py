@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from console.widgets.lines import width_of
 from engine.records import Outcome, StagePart, StageReport
 
 OWN_STAGES = frozenset({"analyse", "embed", "complete", "fuse", "fetch", "rerank", "blend", "cut"})
-"""Every other stage is a leg."""
+"""Every other stage is a leg, but for the further ones of a cascade: ``rerank.NAME``."""
 
 LEAST_BAR_SHARE = 0.45
 """Of the compact line; below it the shortest stages are folded together."""
@@ -44,16 +44,30 @@ class Bar:
         return max(self.end_ms - self.start_ms, 0.0)
 
     @property
+    def reranks(self) -> bool:
+        return reranks(self.name)
+
+    @property
+    def label(self) -> str:
+        """The name; of a cascade's further stage its own."""
+        return self.name.removeprefix("rerank.")
+
+    @property
     def foldable(self) -> bool:
-        return self.leg < 0 and self.name != "rerank" and self.outcome is not None and self.outcome.ok
+        return self.leg < 0 and not self.reranks and self.outcome is not None and self.outcome.ok
+
+
+def reranks(stage: str) -> bool:
+    """Whether the stage is the reranking, or a further stage of it."""
+    return stage == "rerank" or stage.startswith("rerank.")
 
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """What the strip shows. ``progress`` is done and total of the reranking."""
+    """What the strip shows. ``said`` is how far a stage under way is, in words, by its name."""
 
     bars: tuple[Bar, ...] = ()
-    progress: tuple[int, int] | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def start_ms(self) -> float:
@@ -76,14 +90,14 @@ def waterfall(
     stages: Sequence[StageReport],
     running: Mapping[str, float],
     now_ms: float,
-    progress: tuple[int, int] | None,
+    said: Mapping[str, str],
     legs: Sequence[str] = (),
 ) -> Waterfall:
     """The bars in the order in which they began; of a stage that ran twice the later run.
 
     ``running`` holds the stages under way with their starts, ``legs`` the legs in settings order.
     """
-    order = list(legs) or sorted({s.name for s in stages if s.name not in OWN_STAGES})
+    order = list(legs) or sorted({s.name for s in stages if s.name not in OWN_STAGES and not reranks(s.name)})
     places = {name: place for place, name in enumerate(order)}
     bars = {
         s.name: Bar(s.name, s.start_ms, s.end_ms, places.get(s.name, -1), s.ran_on.value, s.outcome, seen(s.parts))
@@ -91,7 +105,7 @@ def waterfall(
     }
     for name, start in running.items():
         bars[name] = Bar(name, start, max(now_ms, start), places.get(name, -1))
-    return Waterfall(tuple(sorted(bars.values(), key=lambda b: (b.start_ms, b.end_ms))), progress)
+    return Waterfall(tuple(sorted(bars.values(), key=lambda b: (b.start_ms, b.end_ms))), said)
 
 
 def seen(parts: Sequence[StagePart]) -> tuple[StagePart, ...]:
@@ -104,7 +118,7 @@ def fold(bars: Sequence[Bar], width: int) -> tuple[list[Bar], list[Bar]]:
     shown, folded = list(bars), list[Bar]()
     small = SMALL_SHARE * sum(b.ms for b in bars)
     for candidate in sorted((b for b in bars if b.foldable and b.ms <= small), key=lambda b: b.ms):
-        labels = sum(width_of(b.name) + 1 for b in shown)
+        labels = sum(width_of(b.label) + 1 for b in shown)
         if width - labels >= width * LEAST_BAR_SHARE:
             break
         shown.remove(candidate)
@@ -114,9 +128,9 @@ def fold(bars: Sequence[Bar], width: int) -> tuple[list[Bar], list[Bar]]:
 
 def labels_of(bars: Sequence[Bar], width: int) -> dict[str, str]:
     """Stage → label: whole where the bars keep their share of ``width``, else cut, the legs and the reranker last."""
-    whole = {b.name: b.name for b in bars}
-    ours = {b.name: b.name[:LABEL_LETTERS] if b.foldable else b.name for b in bars}
-    cut = {b.name: b.name[:LABEL_LETTERS] for b in bars}
+    whole = {b.name: b.label for b in bars}
+    ours = {b.name: b.label[:LABEL_LETTERS] if b.foldable else b.label for b in bars}
+    cut = {b.name: b.label[:LABEL_LETTERS] for b in bars}
     for labels, share in ((whole, LEAST_BAR_SHARE), (ours, LEAST_BAR_SHARE / 2)):
         if width - sum(width_of(label) + 1 for label in labels.values()) >= width * share:
             return labels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import Counter
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 LIMIT = "limit"
 """The reason of an outcome where the reranker scores no more documents of one query than it did."""
+_LOAD_MS = 1.0
+"""Opening a reranker for longer than this was loading its model."""
 
 
 async def rerank(search: Search, settings: Settings, recorder: StageRecorder, ids: list[str]) -> None:
@@ -97,7 +100,11 @@ class Asking:
         context = resources.rerank_context(search.analysis, self.settings, deadline)
         reranker = resources.reranker(self.rerank, context)
         if isinstance(reranker, Opens):
+            begin = time.perf_counter() * 1e3
             await reranker.open()
+            end = time.perf_counter() * 1e3
+            if end - begin >= _LOAD_MS:  # told even where every score is in the cache, and no batch tells of it
+                self.parts.append((StagePart("load", begin, end),))
         before = search.ledger.info(self.rerank)
         self._keep_info(reranker, before)
         todo = self.ids if reranker.info.listwise else todo

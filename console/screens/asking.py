@@ -33,7 +33,7 @@ class Asking:
 
     session    None until the index is open
     under_way  running stages with their starts, milliseconds from the query's start
-    progress   done and total of the reranking that runs
+    said       how far running stages are, in words: ``16/50``, ``loading MiniLM-L6 34 %``
     failed     why there is no index, shown in the lists' place
     newer      the index has a newer generation
     details    what is known of documents that the cursor was on
@@ -43,7 +43,7 @@ class Asking:
         self._screen = screen
         self.session: Session | None = None
         self.under_way: dict[str, float] = {}
-        self.progress: tuple[int, int] | None = None
+        self.said: dict[str, str] = {}
         self.failed: EmptyView | None = None
         self.newer = False
         self.details: dict[str, Details] = {}
@@ -66,9 +66,12 @@ class Asking:
         """What is under way, '' for nothing."""
         if not self.busy:
             return ""
-        if self.progress:
-            return f"reranking {self.progress[0]}/{self.progress[1]}"
-        return f"{', '.join(self.under_way)} …" if self.under_way else "searching"
+        if not self.said:
+            return f"{', '.join(self.under_way)} …" if self.under_way else "searching"
+        stage, said = list(self.said.items())[-1]
+        if not said[0].isdigit():
+            return said
+        return f"reranking {said}" if stage == "rerank" else f"{stage.removeprefix('rerank.')} reranking {said}"
 
     def _work(self, group: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Run it in place of what the group did before."""
@@ -104,6 +107,7 @@ class Asking:
         self.session.heed(Agreements(launch.agreements))
         await self._open_judgments(self.session)
         self._screen.set_interval(LOOK_S, self._look)
+        self._screen.set_interval(1, self._tick)
         self._screen.paint()
         launch.settled()
         if self._waiting.strip():
@@ -157,6 +161,11 @@ class Asking:
         if text:
             self.ask(text)
 
+    def _tick(self) -> None:
+        """Let the bar of what is waited for grow, else count down the seconds of the idle worker."""
+        panes = self._screen.panes
+        (panes.paint_stages if self.under_way else panes.paint_chip)()
+
     def _look(self) -> None:
         if self.session and not self.newer and self.session.pipeline.store.newer_generation() is not None:
             self.newer = True
@@ -209,7 +218,7 @@ class Asking:
     def _start(self, events_of: Callable[[], AsyncIterator[Event]]) -> None:
         self._again = False
         self.under_way.clear()
-        self.progress = None
+        self.said.clear()
         self._work("search", partial(self._follow, events_of))
 
     async def _follow(self, events_of: Callable[[], AsyncIterator[Event]]) -> None:
@@ -225,7 +234,7 @@ class Asking:
         finally:
             if search is session.search:  # else a newer query has begun
                 self.under_way.clear()
-                self.progress = None
+                self.said.clear()
                 session.look_again()
                 self._screen.call_later(self._screen.paint)
                 self._screen.call_later(self.ask_to_send)
@@ -234,7 +243,7 @@ class Asking:
             await self._follow(session.settle)
 
     def _apply(self, event: Event) -> None:
-        from engine.trace import Finished, Fused, LegFinished, RerankProgress, StageFinished, StageStarted
+        from engine.trace import Finished, Fused, LegFinished, ModelLoading, RerankProgress, StageFinished, StageStarted
 
         match event:
             case StageStarted(name, at_ms):
@@ -242,18 +251,26 @@ class Asking:
                 self._screen.panes.paint_stages()
             case StageFinished(report) | LegFinished(report):
                 self.under_way.pop(report.name, None)
+                self.said.pop(report.name, None)
+                self._screen.panes.paint_stages()
+            case ModelLoading(stage, loading):
+                self.said.pop(stage, None)
+                if loading is not None:
+                    self.said[stage] = loading.text
                 self._screen.panes.paint_stages()
             case Fused():
                 self._screen.answered(first=True)
             case RerankProgress(done, total):
-                self.progress = (done, total)
+                reranking = next((name for name in reversed(self.under_way) if name.startswith("rerank")), "rerank")
+                self.said[reranking] = f"{done}/{total}"
                 self._screen.answered()
             case Finished(trace):
-                self.progress = None
+                self.said.clear()
                 self._screen.answered()
-                failed = trace.stage("rerank")
-                if failed is not None and failed.outcome.status in ("failed", "partial") and failed.outcome.hint:
-                    self._screen.tell(f"rerank: {failed.outcome.text} · {failed.outcome.hint}", "error")
+                for failed in trace.stages:
+                    short = failed.outcome.status in ("failed", "partial") and failed.outcome.hint
+                    if short and failed.name.startswith("rerank"):
+                        self._screen.tell(f"{failed.name}: {failed.outcome.text} · {failed.outcome.hint}", "error")
 
     def ask_to_send(self) -> None:
         """Ask about what was held back from services, unless something else is being asked."""

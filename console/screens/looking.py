@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from engine.settings.knobs import replace_all
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from console.screens.why import Change
     from console.session import Session
     from engine.settings.save import SaveResult
-    from engine.settings.schema import RagflowSettings, RerankSettings
+    from engine.settings.schema import RagflowSettings, RerankSettings, Settings
 
 
 class LookingDeeds:
@@ -148,12 +150,31 @@ class LookingDeeds:
             self.screen.paint()
         elif picked.rerankers:
             self.screen.attempt(lambda: self._compare(picked.rerankers))
+        elif picked.settings is not None:
+            settings = picked.settings
+            self.screen.attempt(lambda: self._rerank_by(settings, picked.label))
         else:
             self.screen.attempt(lambda: self._use(picked.values, picked.label))
 
+    def do_stage(self, name: str) -> None:
+        from console.cascades import with_stage
+        from console.rerankers import picked
+
+        settings, stage = with_stage(self.session.settings, picked(self.session, name))
+        self._rerank_by(settings, f"further stage {stage}")
+
+    def do_unstage(self) -> None:
+        from console.cascades import without_stage
+
+        settings, stage = without_stage(self.session.settings)
+        self._rerank_by(settings, f"without stage {stage}")
+
     def _use(self, values: Mapping[str, object], label: str) -> None:
         """Put a reranker in place as one try, and ask it for what it has not scored."""
-        self.session.change(values, label)
+        self._rerank_by(replace_all(self.session.settings, values), label)
+
+    def _rerank_by(self, settings: Settings, label: str) -> None:
+        self.session.put(settings, label)
         self.session.rest()
         self.session.agreements.ask_again()
         self.screen.turned(rests=False)

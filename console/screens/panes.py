@@ -52,7 +52,8 @@ class Panes(Stacked):
     DEFAULT_CSS = """
     Panes { height: 1fr; width: 1fr; }
     Panes #status { height: auto; width: 1fr; }
-    Panes TimingStrip { width: 2fr; }
+    Panes TimingStrip { width: 3fr; }
+    Panes StatusChip { width: 2fr; }
     Panes #columns { height: 1fr; }
     Panes #columns.-narrow { layout: vertical; }
     Panes #left { width: 1fr; height: 1fr; }
@@ -193,9 +194,16 @@ class Panes(Stacked):
         asking, session = self._main.asking, self._main.session
         trace = session.trace if session else None
         legs = tuple(session.settings.legs) if session else ()
-        self.timings.show(trace.stages if trace else (), asking.under_way, asking.now_ms, asking.progress, legs)
+        self.timings.show(trace.stages if trace else (), asking.under_way, asking.now_ms, asking.said, legs)
+        self.paint_chip()
+
+    def paint_chip(self) -> None:
+        """What ran or runs, and how it stands with the worker of local models."""
+        asking, session = self._main.asking, self._main.session
         waiting = "" if asking.failed else "opening the index"
-        self.chip.show(trace, asking.busy_text if session else waiting)
+        host = session.pipeline.resources.local if session else None
+        busy = asking.busy_text if session else waiting
+        self.chip.show(session.trace if session else None, busy, host.state if host else None)
 
     def mark_focus(self) -> None:
         """Show by the headings where the keys go."""

@@ -17,6 +17,7 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from console.cascades import cascade_text, with_stage, without_stage
 from console.numbers import duration
 from console.palette import Palette
 from console.rerankers import RerankerRow, matching
@@ -24,8 +25,9 @@ from console.screens.dialog import Dialog
 from console.session import Session
 from console.text import clean
 from console.widgets.lines import fit, pad
+from engine.errors import SettingsError
 from engine.remote.offline import Place
-from engine.settings.schema import RerankSettings
+from engine.settings.schema import RerankSettings, Settings
 
 MOST = 4
 """Rerankers that are compared at once."""
@@ -35,18 +37,19 @@ PLACES = {Place.MACHINE: "here", Place.NETWORK: "network", Place.INTERNET: "inte
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """Settings to put in place as one try; or, of several ``rerankers``, to compare them."""
+    """Settings to put in place as one try, by name or whole; or, of several ``rerankers``, to compare them."""
 
     values: Mapping[str, object]
     label: str = ""
     rerankers: tuple[RerankSettings, ...] = ()
+    settings: Settings | None = None
 
 
 class RerankerScreen(Dialog[Picked]):
     """Gives what was picked. Asks nothing of any service."""
 
     heading = "Rerankers"
-    keys = "type to find · ←→ model · space marks · c compares · ⏎ uses it"
+    keys = "type to find · ←→ model · space marks · c compares · + as a further stage · ⏎ uses it"
 
     DEFAULT_CSS = """
     RerankerScreen > #box { height: 90%; max-width: 140; }
@@ -66,6 +69,8 @@ class RerankerScreen(Dialog[Picked]):
         Binding("left", "model(-1)", "The model before", show=False),
         Binding("right", "model(1)", "The next model", show=False),
         Binding("c", "compare", "Compare the marked", show=False),
+        Binding("plus", "add_stage", "A further stage", show=False),
+        Binding("minus", "remove_stage", "Without the last stage", show=False),
     ]
 
     def __init__(
@@ -158,6 +163,8 @@ class RerankerScreen(Dialog[Picked]):
     def _tell(self) -> None:
         row = self._row
         text = Text() if row is None else about_text(row, self._models[row.id], self.palette)
+        if stages := cascade_text(self._session.settings):
+            text = Text(f"cascade: {stages} · - takes the last away\n", self.palette.accent).append_text(text)
         if self._problem:
             text = Text(self._problem, self.palette.error).append("\n").append_text(text)
         self.query_one("#more", Static).update(Content.from_rich_text(text))
@@ -249,6 +256,28 @@ class RerankerScreen(Dialog[Picked]):
             return
         rerank = self._session.settings.rerank
         self.dismiss(Picked({}, "", tuple(self._settings(self._rows[name], rerank) for name in self._marked)))
+
+    def action_add_stage(self) -> None:
+        """The reranker under the cursor over the best of what is reranked now."""
+        row = self._row
+        if row is None:
+            return
+        if self._lacks(row):
+            self._say(f"{row.name}: {row.missing}")
+            return
+        try:
+            settings, name = with_stage(self._session.settings, self._values(row))
+        except SettingsError as error:
+            self._say(error.message)
+            return
+        self.dismiss(Picked({}, f"further stage {name}", settings=settings))
+
+    def action_remove_stage(self) -> None:
+        settings, name = without_stage(self._session.settings)
+        if name:
+            self.dismiss(Picked({}, f"without stage {name}", settings=settings))
+        else:
+            self._say("there is no further stage: + adds one")
 
     def _settings(self, row: RerankerRow, now: RerankSettings) -> RerankSettings:
         values = {path.removeprefix("rerank."): value for path, value in self._values(row).items()}

@@ -12,7 +12,16 @@ from textual.strip import Strip
 
 from console.numbers import count, score
 from console.palette import Palette, leg_mark
-from console.views_document import DocumentView, LegAccount, TermAccount, TextBlock, TextSource, text_blocks
+from console.views_document import (
+    DocumentView,
+    LegAccount,
+    RerankAccount,
+    StageAccount,
+    TermAccount,
+    TextBlock,
+    TextSource,
+    text_blocks,
+)
 from console.widgets.direct import Direct
 from console.widgets.lines import Row, ScrolledLines, bar, pad, width_of, wrap
 
@@ -209,15 +218,14 @@ def _with_bar(row: Row, contribution: float, share: float, style: Style) -> Stri
 
 
 def _rerank(view: DocumentView, palette: Palette, width: int) -> Iterator[Strip]:
-    row = Row(width).add(" ⇅ ", palette.rerank).add(pad("rerank", LABEL), palette.text)
     account = view.rerank
+    for stage in view.stages:
+        about = (stage.model, f"rank {stage.rank}" if stage.score == stage.score else "", stage.kind)
+        yield from _said(stage.name, stage, stage.note, about, palette, width)
+    if not view.stages:
+        yield from _said("rerank", account, view.rerank_note, (account.kind if account else "",), palette, width)
     if account is None:
-        yield row.add(f"{'–':>7}  ", palette.unscored).add(view.rerank_note, palette.unscored).strip()
         return
-    row.add(f"{score(account.raw):>7}", palette.text).add(" → ", palette.muted).add(_blank(width)[10:])
-    yield _with_bar(row, account.score, min(max(account.score, 0.0), 1.0), palette.rerank)
-    tokens = f"{count(account.tokens)} tokens" if account.tokens >= 0 else ""
-    yield _detail((account.kind, tokens, "text cut to fit" if account.truncated else ""), palette, width)
     last = Row(width).add(" = ", palette.heading).add(pad("final", LABEL), palette.heading).add(_blank(width))
     yield last.add(f" {score(view.score):>6} ", palette.heading).strip()
     if math.isnan(account.fused_part):
@@ -225,6 +233,25 @@ def _rerank(view: DocumentView, palette: Palette, width: int) -> Iterator[Strip]
     else:
         how = f"{score(account.fused_part)} of fused + {score(account.rerank_part)} of rerank ({account.blend})"
     yield _detail((how,), palette, width)
+
+
+def _said(
+    name: str,
+    said: RerankAccount | StageAccount | None,
+    note: str,
+    about: Sequence[str],
+    palette: Palette,
+    width: int,
+) -> Iterator[Strip]:
+    """What one reranker said, or why it said nothing."""
+    row = Row(width).add(" ⇅ ", palette.rerank).add(pad(name, LABEL), palette.text)
+    if said is None or note:
+        yield row.add(f"{'–':>7}  ", palette.unscored).add(note, palette.unscored).strip()
+        return
+    row.add(f"{score(said.raw):>7}", palette.text).add(" → ", palette.muted).add(_blank(width)[10:])
+    yield _with_bar(row, said.score, min(max(said.score, 0.0), 1.0), palette.rerank)
+    tokens = f"{count(said.tokens)} tokens" if said.tokens >= 0 else ""
+    yield _detail((*about, tokens, "text cut to fit" if said.truncated else ""), palette, width)
 
 
 # --- terms and text ---------------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ from console.widgets.lines import Row
 
 BARS = " ▁▂▃▄▅▆▇█"
 PINNED_MARK = "★"
+STAGES = " ¹²³⁴⁵⁶⁷⁸⁹"
+"""Which stage of a cascade scored a row last."""
 CACHED_ROWS = 4096
 
 
@@ -42,7 +44,8 @@ class ResultList(Direct, ScrollView, can_focus=True):
     HELP = (
         "Best first: rank, places won by reranking, score, a bar per leg, title. Where the query has judgments, the "
         "grade stands before the title: 3 the answer, 2 good, 1 related, 0 no, · unjudged; J lets 0 to 3 set it. "
-        "+ came into the results by reranking, - fell out of them, ? still has no rerank score, ★ is pinned."
+        "+ came into the results by reranking, - fell out of them, ? still has no rerank score, ★ is pinned. In a "
+        "cascade ¹ ² ³ after the score say which stage spoke last."
     )
 
     def __init__(self, name: str) -> None:
@@ -52,7 +55,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
         self.ahead = ""
         """Where keys have moved the cursor, until the screen has painted it there."""
         self.pinned_id = ""
-        self._rows: dict[tuple[str, bool, int, int | None, str, int, bytes, int, bool], Strip] = {}
+        self._rows: dict[tuple[str, bool, int, int | None, str, int, bytes, int, bool, str], Strip] = {}
         self._width = 0
         self._score_width = 4
 
@@ -169,6 +172,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
             view.buckets[row].tobytes(),
             at_cursor if document_id == self.cursor_id else 0,
             document_id == self.pinned_id,
+            STAGES[min(int(view.spoke[place]), 9)] if len(view.spoke) else "",
         )
         strip = self._rows.get(key)
         if strip is None:
@@ -188,6 +192,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
         bars: bytes,
         at_cursor: int,
         pinned: bool,
+        stage: str,
     ) -> Strip:
         palette = self.palette
         faded = flags & CUT
@@ -195,6 +200,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
         if delta is not None:
             row.add(f"{moved(delta):<5}", palette.up if delta > 0 else palette.down if delta < 0 else palette.absent)
         row.add(f"{score} ", palette.unscored if flags & UNSCORED else palette.muted if faded else palette.text)
+        row.add(stage, palette.rerank)
         for leg, bucket in enumerate(bars):
             row.add(*self._bar(leg, bucket))
         if grade := grade_of(flags):

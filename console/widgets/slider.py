@@ -118,7 +118,7 @@ def value_text(row: KnobRow, value: Value) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, str):
-        return value
+        return value or "auto"
     if isinstance(value, int):
         return str(value)
     return score(value, 2) if 0 < abs(value) < 1 else f"{value:.4g}"
@@ -207,6 +207,6 @@ def _choice(line: Row, row: KnobRow, shape: SliderShape, palette: Palette) -> No
         line.add("━━●" if on else "○──", palette.absent if dead else palette.success if on else palette.muted)
         line.add(f" {value_text(row, row.value)}", style)
         return
-    text = fit(str(row.value), room - 4)
+    text = fit(value_text(row, row.value), room - 4)
     arrows = palette.absent if dead else palette.accent
     line.add("‹ ", arrows).add(text, style).add(" " * (room - 4 - width_of(text))).add(" ›", arrows)

@@ -31,12 +31,12 @@ class TimingStrip(Direct, LinesWidget):
         stages: Sequence[StageReport],
         running: Mapping[str, float] | None = None,
         now_ms: float = 0.0,
-        progress: tuple[int, int] | None = None,
+        said: Mapping[str, str] | None = None,
         legs: Sequence[str] = (),
     ) -> None:
-        """Paints these stages in one frame."""
+        """Paints these stages in one frame; ``said`` is how far those under way are, in words."""
         before = self._view
-        self._view = waterfall(stages, running or {}, now_ms, progress, legs)
+        self._view = waterfall(stages, running or {}, now_ms, said or {}, legs)
         if self.expanded and rows_of(before) != rows_of(self._view):
             self._fit_height()
         self.repaint()
@@ -64,7 +64,7 @@ def compact_line(view: Waterfall, palette: Palette, width: int) -> Strip:
     if not view.bars:
         return row.add(" no query yet", palette.muted).strip()
     total = f" {duration(view.total_ms)} "
-    tail = _progress_text(view)
+    tail = " ".join(view.said[b.name] for b in view.bars if b.name in view.said)
     marks = sum(2 for b in view.bars if b.outcome and not b.outcome.ok)
     room = width - width_of(total) - (width_of(tail) + 1 if tail else 0) - marks - 2
     shown, folded = fold(view.bars, room)
@@ -82,13 +82,13 @@ def compact_line(view: Waterfall, palette: Palette, width: int) -> Strip:
             mark, role = outcome_mark(b.outcome.status)
             row.add(mark, palette.tone(role))
         row.add(shaded(b, b.ms * scale), style)
-        row.add(f" {tail} " if b.name == "rerank" and tail else " ", palette.text)
+        row.add(f" {view.said[b.name]} " if b.name in view.said else " ", palette.text)
     row.add(rest, palette.muted)
     return row.right(total, palette.heading if not view.running else palette.text).strip()
 
 
-SHADES = {"retries": "░", "limits": "░", "queue": "░", "network": "▒", "body": "▒"}
-"""How a part of a stage is drawn: waiting light, the way there and back darker, work solid."""
+SHADES = {"load": "░", "retries": "░", "limits": "░", "queue": "░", "network": "▒", "body": "▒", "tokenise": "▒"}
+"""How a part of a stage is drawn: waiting light, the way there and back (or into tokens) darker, work solid."""
 
 
 def shaded(b: Bar, cells: float) -> str:
@@ -186,18 +186,12 @@ def bar_style(b: Bar, palette: Palette) -> Style:
         return palette.error
     if b.leg >= 0:
         return palette.leg(b.leg)
-    return palette.rerank if b.name in ("rerank", "blend") else palette.fused
-
-
-def _progress_text(view: Waterfall) -> str:
-    if view.progress is None:
-        return ""
-    return f"{view.progress[0]}/{view.progress[1]}"
+    return palette.rerank if b.reranks or b.name == "blend" else palette.fused
 
 
 def _note(b: Bar, view: Waterfall) -> str:
     if b.running:
-        return _progress_text(view) if b.name == "rerank" and view.progress else "running"
+        return view.said.get(b.name, "running")
     assert b.outcome is not None
     counts = f"{b.outcome.done}/{b.outcome.total}" if b.outcome.total else ""
     said = b.outcome.text or b.outcome.reason

@@ -15,6 +15,7 @@ from pathlib import Path
 from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext
 from engine.errors import EngineError, IndexMismatchError, SettingsError
+from engine.local.models.cache import cache_folder
 from engine.remote.offline import OfflineRule
 from engine.settings.schema import DenseLeg, GraphLeg, LexicalLeg, Settings, SparseLeg, StoreSettings
 from engine.stores.elastic import bodies
@@ -131,7 +132,8 @@ def _check_dense(
     name: str, leg: DenseLeg, shape: IndexShape, executor: Executor, settings: Settings, base_dir: Path
 ) -> None:
     vectors = shape.vector_field(leg.field, name)
-    context = EmbedContext(executor, None, settings.providers, base_dir)
+    models = cache_folder(settings.local.cache_dir, base_dir=base_dir)
+    context = EmbedContext(executor, None, settings.providers, base_dir, models=models)
     embedder = embedders.make(leg.embedder, context, path=f"legs.{name}.embedder").info
     made_by = shape.meta.get("embedder", "")
     if made_by and made_by != embedder.name:

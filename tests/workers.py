@@ -118,9 +118,9 @@ def misbehave(text: str) -> None:
 
 
 def load(configure: Configure, spec: ModelSpec, progress: OnProgress) -> Model:
-    """Models by the last part of their name: ``length``, ``slow`` (50 ms a pass), ``loads-slowly``, ``large`` (300 MB),
-    ``overflows`` (no finite score), ``instructed``, ``none`` (cannot be had), ``extra`` (torch is missing), ``offline``
-    (only where downloads are allowed)."""
+    """Models by the last part of their name: ``length``, ``slow`` (50 ms a pass), ``slower`` (600), ``loads-slowly``,
+    ``large`` (300 MB), ``overflows`` (no finite score), ``instructed``, ``none`` (cannot be had), ``extra`` (torch is
+    missing), ``offline`` (only where downloads are allowed)."""
     name = spec.model.rpartition("/")[2]
     if name == "none" or (name == "offline" and configure.offline):
         raise ModelError(f"there is no model {name}", kind="unknown", hint="take another")
@@ -130,7 +130,7 @@ def load(configure: Configure, spec: ModelSpec, progress: OnProgress) -> Model:
         for step in range(10):
             progress("download", step, 10)
             time.sleep(0.06)
-    model = LengthModel(spec, 0.05 if name == "slow" else 0.0)
+    model = LengthModel(spec, {"slow": 0.05, "slower": 0.6}.get(name, 0.0))
     if name == "large":
         model.ballast = np.ones(40_000_000)
     return model

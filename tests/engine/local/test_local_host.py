@@ -231,7 +231,7 @@ async def test_a_query_is_embedded_between_two_batches(host: LocalHost) -> None:
     order: list[str] = []
 
     async def rerank() -> None:
-        async for _ in host.score(SLOW, "query", ["a" * 90] * 16, window=16):
+        async for _ in host.score(SLOW, "query", ["a" * 90] * 30, window=30):
             pass
         order.append("rerank")
 
@@ -308,11 +308,11 @@ async def test_unloading_in_mid_rerank_is_told_as_such(host: LocalHost) -> None:
 
 
 async def test_an_idle_worker_ends_and_gives_its_memory_back() -> None:
-    host = LocalHost(LocalSettings(keep_alive_s=0.4), command=workers.command())
+    host = LocalHost(LocalSettings(keep_alive_s=1.2), command=workers.command())
     await scores_of(host, ["text"], ModelSpec(role="reranker", model="large"))
     pid, before = host.state.pid, host.state
     assert before.memory_bytes > 320_000_000
-    assert 0 < before.ends_in_s <= 0.4
+    assert 0 < before.ends_in_s <= 1.2
     await scores_of(host, ["text"])  # the clock starts anew
     assert host.state.pid == pid
     await until(lambda: host.state.phase == "off")
@@ -325,8 +325,9 @@ async def test_an_idle_worker_ends_and_gives_its_memory_back() -> None:
 async def test_a_worker_may_end_at_once_or_never(keep_alive_s: float, phase: str) -> None:
     host = LocalHost(LocalSettings(keep_alive_s=keep_alive_s), command=workers.command())
     await scores_of(host, ["text"])
-    await asyncio.sleep(0.3)
-    assert (host.state.phase, host.state.ends_in_s) == (phase, None)
+    await asyncio.sleep(0.2)
+    await until(lambda: host.state.phase == phase)
+    assert host.state.ends_in_s is None
     assert len(await scores_of(host, ["text"])) == 1
     await host.close()
 

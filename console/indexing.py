@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
+from console.engine_wish import NO_ENGINE, EngineWish, refuse_for_folder
 from console.leaving import agree_to_indexing
 from console.locations import locations
 from console.opening import Wanted, load_settings
@@ -30,21 +32,23 @@ from engine.remote.offline import OfflineRule
 from engine.remote.pool import ClientPool
 from engine.settings.load import Loaded
 from engine.settings.paths import quote
-from engine.settings.schema import DenseLeg
+from engine.settings.schema import DenseLeg, LexicalLeg
 from engine.stores.embedded.schema import MANIFEST, IndexSpec, read_manifest
 from engine.stores.embedded.writer import IndexWriter
 
 NO_EMBEDDER = "none"
 _PHASES = {"read": "reading", "build": "writing"}
+_MANY = (ProblemKind.SKIPPED, ProblemKind.REFUSED)
 _FIRST = "how many dimensions?"
 """Asked of an embedder whose dimension only an answer tells; loads a local model."""
 _TOLD = 20
-"""Parts left out on purpose (a module that cannot be imported) are told up to this many; the rest is counted."""
+"""Parts left out on purpose (a module that cannot be imported), and documents that an engine refuses, are told up to
+this many; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexWish:
-    """The options of ``rankscope index``."""
+    """The options of ``rankscope index``. Where ``engine`` has a kind the index is built there, and not in ``into``."""
 
     into: Path
     reader: str = ""
@@ -57,6 +61,7 @@ class IndexWish:
     rebuild: bool = False
     delete: tuple[str, ...] = ()
     yes: bool = False
+    engine: EngineWish = NO_ENGINE
 
     @property
     def shapes(self) -> bool:
@@ -65,7 +70,7 @@ class IndexWish:
 
     def sets(self) -> list[str]:
         """The same as ``--set``, for what settings can say."""
-        sets = []
+        sets = self.engine.sets()
         if self.text_fields:
             sets.append(f"legs.lexical.fields={{ {', '.join(f'{quote(name)} = 1.0' for name in self.text_fields)} }}")
         for text in self.analyzers:
@@ -97,7 +102,7 @@ def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: I
 
         def problem(found: Problem) -> None:
             counts[found.kind] += 1
-            if found.kind is not ProblemKind.SKIPPED or counts[found.kind] <= _TOLD:
+            if found.kind not in _MANY or counts[found.kind] <= _TOLD:
                 bar.note(f"{found.kind}: {found}")
 
         async def run() -> IndexReport:
@@ -105,6 +110,10 @@ def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: I
             async with embedding(loaded) as context:
                 with told(lambda at: _show_loading(bar, at)):
                     index, embedder = await _plan(source, into, loaded, source_words, wish, context)
+                    if wish.engine.kind:
+                        return await _in_engine(
+                            source, loaded, index, embedder, wish.engine, wish.rebuild, bar, problem
+                        )
                     return await build_index(
                         source,
                         into,
@@ -117,7 +126,41 @@ def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: I
 
         report = asyncio.run(run())
     note(summary(report))
+    if wish.engine.kind:
+        store = loaded.settings.store
+        note(f"search it: rankscope connect {store.url} --index {store.index}")
     return report
+
+
+async def _in_engine(
+    source: Source,
+    loaded: Loaded,
+    spec: IndexSpec,
+    embedder: Embedder | None,
+    wish: EngineWish,
+    rebuild: bool,
+    bar: Bar,
+    on_problem: Callable[[Problem], None],
+) -> IndexReport:
+    """The build in an engine: BM25's k1 and b are the lexical leg's, which such an index fixes."""
+    from engine.stores.elastic.building import build_in_engine
+    from engine.stores.elastic.layout import Layout
+
+    settings = loaded.settings
+    leg = next((leg for leg in settings.legs.values() if isinstance(leg, LexicalLeg)), LexicalLeg())
+    knn: Literal["exact", "hnsw"] = "hnsw" if wish.knn == "hnsw" else "exact"
+    return await build_in_engine(
+        source,
+        settings.store,
+        Layout(wish.name, spec, knn, wish.shards or 1, leg.k1, leg.b),
+        embedder,
+        base_dir=loaded.base_dir,
+        rule=OfflineRule.of(settings.remote),
+        rebuild=rebuild,
+        keep_old=wish.keep_old,
+        on_progress=lambda at: _show(bar, at),
+        on_problem=on_problem,
+    )
 
 
 def _agree(source: Source, into: Path, loaded: Loaded, wish: IndexWish) -> None:
@@ -178,7 +221,7 @@ async def _as_built(into: Path, context: EmbedContext) -> tuple[IndexSpec, Embed
 
 def summary(report: IndexReport) -> str:
     """One line: documents, what was taken over, what was wrong, where it lies."""
-    parts = [f"{report.documents} documents in {report.path}", f"{report.added} read in {report.seconds:.1f} s"]
+    parts = [f"{report.documents} documents in {report.place}", f"{report.added} read in {report.seconds:.1f} s"]
     parts += [f"{report.cut} longer than the embedder sees"] if report.cut else []
     parts += [f"{report.resumed} taken over from a build that was broken off"] if report.resumed else []
     parts += [f"{count} {kind}" for kind, count in report.problems.items() if count]
@@ -200,6 +243,10 @@ def _show_loading(bar: Bar, loading: Loading | None) -> None:
 
 
 def _check(spec: str | None, wish: IndexWish) -> None:
+    if wish.engine.kind:
+        _check_engine(spec, wish)
+        return
+    refuse_for_folder(wish.engine)
     if spec is None and not wish.delete:
         raise UsageError("index what?", hint="rankscope index SOURCE --into DIR, or --delete ID")
     if wish.update and wish.rebuild:
@@ -215,6 +262,14 @@ def _check(spec: str | None, wish: IndexWish) -> None:
             f"{wish.into} holds an index of {count} documents already",
             hint="--update adds to it and replaces equal ids, --rebuild builds it anew",
         )
+
+
+def _check_engine(spec: str | None, wish: IndexWish) -> None:
+    for name, given in (("--update", wish.update), ("--delete", wish.delete)):
+        if given:
+            raise UsageError(f"{name} is for an index in a folder", hint="--rebuild builds an engine's anew")
+    if spec is None:
+        raise UsageError("index what?", hint=f"rankscope index SOURCE --into {wish.engine.kind}:{wish.engine.name}")
 
 
 def _delete(into: Path, ids: Sequence[str]) -> None:

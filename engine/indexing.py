@@ -1,14 +1,19 @@
-"""A source into an embedded index: read, embed, stage, commit; resumable, with progress and every problem told."""
+"""A source into an index: read, embed, hand over; resumable, with progress and every problem told.
+
+``fill`` is the way of every build; ``build_index`` ends it in a folder, ``engine.stores.elastic.building`` in an
+engine.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +21,7 @@ import numpy.typing as npt
 from engine.embedders.base import Embedder, MarkingEmbedder
 from engine.ingest.base import Problem, ProblemKind, Source, SourceDocument, SourceSchema, checked
 from engine.ingest.template import Template
-from engine.records import Document, ScoreKind
+from engine.records import ScoreKind
 from engine.settings.schema import DenseLeg, LexicalLeg, Settings
 from engine.stores.embedded.index import EmbeddedIndex
 from engine.stores.embedded.schema import EmbeddingSpec, IndexSpec
@@ -41,10 +46,10 @@ class IndexProgress:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What a build did. ``resumed`` documents were taken over from a build that was broken off; of ``cut`` ones the
-    embedder did not see all."""
+    """What a build did, and where (a folder, or an engine's index). ``resumed`` documents were taken over from a build
+    that was broken off; of ``cut`` ones the embedder did not see all."""
 
-    path: Path
+    place: str
     generation: int
     documents: int
     added: int
@@ -83,6 +88,77 @@ def index_spec(
     return IndexSpec(text_fields, embedding, source)
 
 
+class Taker(Protocol):
+    """What takes a source's documents in. ``taken`` of them are there from a build that was broken off."""
+
+    @property
+    def taken(self) -> int: ...
+
+    async def add(self, first: int, documents: Sequence[SourceDocument], embedded: Embedded) -> None:
+        """Documents in a row, the first of them number ``first`` of the source."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """An embedded index as a taker."""
+
+    writer: IndexWriter
+    taken: int
+
+    async def add(self, first: int, documents: Sequence[SourceDocument], embedded: Embedded) -> None:
+        self.writer.add([item.document for item in documents], *embedded)
+
+
+async def fill(
+    source: Source,
+    taker: Taker,
+    embedding: EmbeddingSpec | None,
+    embedder: Embedder | None,
+    on_progress: Callable[[IndexProgress], None],
+    on_problem: Callable[[Problem], None],
+) -> int:
+    """Read the source, embed, and hand over what is not there yet; the number of its documents.
+
+    Reads on the calling thread, while the embedder works on its own. Raises ``SourceError``, ``EmbedderError`` and
+    what the taker raises.
+    """
+    template = Template.parse(embedding.template) if embedding else None
+
+    async def embed(documents: list[SourceDocument]) -> Embedded:
+        if template is None or embedder is None:
+            return None, None
+        texts = [template.fill(item.document).text for item in documents]
+        if isinstance(embedder, MarkingEmbedder):
+            marked = await embedder.embed_marked(texts)
+            return marked.vectors, marked.cut
+        return np.asarray(await embedder.embed_documents(texts)), None
+
+    size = MODEL_CHUNK if isinstance(embedder, MarkingEmbedder) else CHUNK
+    resumed, total, seen = taker.taken, source.count(), 0
+    items = checked(source)
+    waiting: tuple[int, list[SourceDocument], asyncio.Task[Embedded]] | None = None
+    try:
+        while batch := list(islice(items, size)):
+            for item in batch:
+                if isinstance(item, Problem):
+                    on_problem(item)
+            documents = [item for item in batch if isinstance(item, SourceDocument)]
+            new = documents[max(0, resumed - seen) :]
+            seen += len(documents)
+            if waiting:
+                await taker.add(*waiting[:2], await waiting[2])
+            waiting = (seen - len(new), new, asyncio.create_task(embed(new))) if new else None
+            await asyncio.sleep(0)  # lets the embedder's thread begin while the next batch is read here
+            on_progress(IndexProgress("read", seen, total))
+        if waiting:
+            await taker.add(*waiting[:2], await waiting[2])
+    finally:
+        if waiting:
+            waiting[2].cancel()
+    return seen
+
+
 async def build_index(
     source: Source,
     path: Path,
@@ -97,49 +173,22 @@ async def build_index(
 
     fresh   build anew, the old index stays in use until the commit; False adds to it and replaces equal ids
 
-    Reads and writes on the calling thread, while the embedder works on its own. Raises ``SourceError``,
-    ``StoreError``, ``EmbedderError``.
+    Writes on the calling thread. Raises ``SourceError``, ``StoreError``, ``EmbedderError``.
     """
     start = time.perf_counter()
     problems: Counter[ProblemKind] = Counter()
-    template = Template.parse(spec.embedding.template) if spec.embedding else None
 
-    async def embed(documents: list[Document]) -> Embedded:
-        if template is None or embedder is None:
-            return None, None
-        texts = [template.fill(document).text for document in documents]
-        if isinstance(embedder, MarkingEmbedder):
-            marked = await embedder.embed_marked(texts)
-            return marked.vectors, marked.cut
-        return np.asarray(await embedder.embed_documents(texts)), None
+    def problem(found: Problem) -> None:
+        problems[found.kind] += 1
+        on_problem(found)
 
-    size = MODEL_CHUNK if isinstance(embedder, MarkingEmbedder) else CHUNK
     with IndexWriter(path, spec, fresh=fresh, fingerprint=source.fingerprint()) as writer:
-        resumed, total, seen = writer.staged, source.count(), 0
-        items = checked(source)
-        waiting: tuple[list[Document], asyncio.Task[Embedded]] | None = None
-        try:
-            while batch := list(islice(items, size)):
-                for item in batch:
-                    if isinstance(item, Problem):
-                        problems[item.kind] += 1
-                        on_problem(item)
-                documents = [item.document for item in batch if isinstance(item, SourceDocument)]
-                new = documents[max(0, resumed - seen) :]
-                seen += len(documents)
-                if waiting:
-                    writer.add(waiting[0], *await waiting[1])
-                waiting = (new, asyncio.create_task(embed(new))) if new else None
-                await asyncio.sleep(0)  # lets the embedder's thread begin while the next batch is read here
-                on_progress(IndexProgress("read", seen, total))
-            if waiting:
-                writer.add(waiting[0], *await waiting[1])
-        finally:
-            if waiting:
-                waiting[1].cancel()
+        folder = _Folder(writer, writer.staged)
+        seen = await fill(source, folder, spec.embedding, embedder, on_progress, problem)
         generation = writer.commit(lambda done, all_: on_progress(IndexProgress("build", done, all_)))
     index = EmbeddedIndex.open(path)
     count, cut = len(index), index.manifest.cut
     index.close()
     seconds = time.perf_counter() - start
-    return IndexReport(path, generation, count, seen - resumed, resumed, dict(problems), seconds, cut)
+    taken = folder.taken
+    return IndexReport(str(path), generation, count, seen - taken, taken, dict(problems), seconds, cut)

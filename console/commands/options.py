@@ -134,3 +134,28 @@ def data_option(function: F) -> F:
         metavar="DIR|python-docs",
         help="Queries and judgments, read and written; default: those kept for the index.",
     )(function)
+
+
+def signing_options(function: F) -> F:
+    """How to sign in to an engine and whom to trust, gathered into the argument ``signs``: name in ``[store]`` → value,
+    those that were given."""
+
+    @wraps(function)
+    def gathered(*args: Any, **kwargs: Any) -> Any:
+        signs = {name: value for name, _, _ in _SIGNS if (value := kwargs.pop(name))}
+        return function(*args, signs=signs, **kwargs)
+
+    for name, metavar, help_ in reversed(_SIGNS):
+        option = click.option(f"--{name.replace('_', '-')}", name, default="", metavar=metavar, help=help_)
+        gathered = option(gathered)
+    return gathered  # type: ignore[return-value]
+
+
+_SIGNS = (
+    ("username", "NAME", "User of the engine."),
+    ("password", "env:NAME", "Where the user's password is: env:NAME, file:PATH or keyring:NAME."),
+    ("api_key", "env:NAME", "Where an API key is; the same."),
+    ("bearer", "env:NAME", "Where a bearer token is; the same."),
+    ("ca_file", "FILE", "Certificate of the authority to trust."),
+    ("fingerprint", "SHA256", "Fingerprint of the one certificate to trust."),
+)

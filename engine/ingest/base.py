@@ -29,6 +29,8 @@ class ProblemKind(StrEnum):
     """A line, document or query without text; a blank document is stored but has no vector."""
     SKIPPED = "skipped"
     """Left out on purpose (a binary file, a module that could not be imported)."""
+    REFUSED = "refused"
+    """The engine that is to hold it does not take it."""
 
 
 @dataclass(frozen=True, slots=True)

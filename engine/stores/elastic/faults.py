@@ -168,6 +168,13 @@ RULES: tuple[Rule, ...] = (
         "ask with fewer words",
     ),
     Rule("body", 400, r"parsing_exception|x_content_parse|json_parse", "it does not take the query: {reason}", ""),
+    Rule(
+        "size",
+        413,
+        "",
+        "the request is larger than it, or a proxy before it, takes",
+        "raise http.max_content_length, or the proxy's limit",
+    ),
     Rule("wrong-server", 405, "", "it does not take such requests: {reason}", "check store.url"),
     Rule(
         "overloaded",

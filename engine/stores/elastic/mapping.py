@@ -143,13 +143,14 @@ def shape_of(name: str, answer: Mapping[str, Any], documents: int, engine: Engin
     properties: dict[str, Any] = {}
     similarity: Mapping[str, Any] = {}
     meta: Mapping[str, Any] = {}
-    shards, source = 0, True
+    shards, source, graphs = 0, True, False
     for one in answer.values():
         mappings, settings = one.get("mappings") or {}, one.get("settings", {}).get("index", {})
         properties = {**dict(_leaves(mappings.get("properties") or {})), **properties}
         shards += int(settings.get("number_of_shards", 1))
         similarity = settings.get("similarity", {}).get("default", {}) or similarity
         meta = (mappings.get("_meta") or {}).get(META) or meta
+        graphs = graphs or str(settings.get("knn")).lower() == "true"
         source = source and (mappings.get("_source") or {}).get("enabled", True) is not False
     kinds = {field_: spec.get("type", "object") for field_, spec in properties.items()}
     exact = {field_: field_ for field_, kind in kinds.items() if kind in _KEYWORD}
@@ -168,7 +169,7 @@ def shape_of(name: str, answer: Mapping[str, Any], documents: int, engine: Engin
         keywords=exact,
         numbers=tuple(field_ for field_, kind in kinds.items() if kind in _NUMERIC),
         vectors={
-            field_: _vector(field_, spec, engine)
+            field_: _vector(field_, spec, graphs)
             for field_, spec in properties.items()
             if kinds[field_] in ("dense_vector", "knn_vector")
         },
@@ -196,7 +197,8 @@ def _leaves(properties: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
             yield from _leaves(spec.get("fields") or {}, f"{path}.")
 
 
-def _vector(name: str, spec: Mapping[str, Any], engine: Engine) -> VectorField:
+def _vector(name: str, spec: Mapping[str, Any], graphs: bool) -> VectorField:
+    """``graphs`` is OpenSearch's ``index.knn``: without it a field of vectors has none, and a script compares them."""
     if spec["type"] == "dense_vector":
         options = spec.get("index_options") or {}
         indexed = spec.get("index", True)
@@ -210,4 +212,6 @@ def _vector(name: str, spec: Mapping[str, Any], engine: Engine) -> VectorField:
         )
     method = spec.get("method") or {}
     space = spec.get("space_type") or method.get("space_type") or "l2"
-    return VectorField(name, int(spec.get("dimension", 0)), str(space), False, True, str(method.get("engine", "")))
+    return VectorField(
+        name, int(spec.get("dimension", 0)), str(space), not graphs, graphs, str(method.get("engine", ""))
+    )

@@ -122,6 +122,7 @@ def _info(cluster: Cluster, settings: Settings) -> StoreInfo:
         asked_knobs=frozenset({"boosts"}),
         frozen_reason=_FROZEN,
         ran_on=RanOn.REMOTE,
+        revision=shape.meta.get("revision", ""),
         notes=tuple(_notes(cluster, settings)),
     )
 

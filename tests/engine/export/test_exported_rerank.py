@@ -10,11 +10,15 @@ import hashlib
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from console.native import beside
+from engine.api import open_pipeline
 from engine.export.registry import ENGINES, express_in
+from engine.settings import knobs
 from tests.engine.export.on_servers import Console, build, load, needs_cranfield, queries, same_order, send, shown
 from tests.servers.engines import Server
 
@@ -108,4 +112,20 @@ def test_the_engine_reranks_as_the_console_does(corpus: Console, trial: Server, 
             wrong.append(f"{text}\n  ours {shown(trace)}\n  engine {answer.ids}")
     assert ready
     assert wrong == []
+
+
+async def test_the_engines_own_list_is_set_beside_ours_after_reranking(
+    corpus: Console, trial: Server, reranker: str
+) -> None:
+    """The endpoint is the one that the test before made."""
+    there = {"store.kind": "elasticsearch", "store.url": trial.url, "rerank.provider": "tei", "rerank.top_n": 30}
+    asked = {"rerank.enabled": True, "rerank.base_url": reranker, "rerank.text": "{text}"}
+    settings = knobs.replace_all(corpus.settings, {**there, **asked})
+    async with open_pipeline(settings, Path()) as pipeline:
+        search = pipeline.begin("wing flow in a slipstream")
+        found = await beside(search, await search.finish(settings), pipeline.store, Path())
+    natives = {native.label: native for native in found.natives}
+    assert natives["bool"].agrees
+    assert natives["bool + reranker"].agrees, natives["bool + reranker"]
+    assert natives["bool"].ids != natives["bool + reranker"].ids
     send(trial, "DELETE", "/_inference/rerank/rankscope-rerank?force=true")

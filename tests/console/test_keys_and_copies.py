@@ -57,7 +57,7 @@ def test_a_key_map_is_one_key_or_several_or_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('[keys]\nunod = "x"\n', "did you mean 'undo'"),
+        ('[keys]\nundoo = "x"\n', "did you mean 'undo'"),
         ('[keys]\nundo = "s"\n', "s is both save and undo"),
         ("[keys]\nundo = 3\n", "a key or a list of keys"),
         ('undo = "z"\n', r"one table \[keys\]"),

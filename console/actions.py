@@ -75,6 +75,17 @@ def _document(context: Context) -> str:
     return _answered(context) or ("" if context.document else "the cursor is on no document")
 
 
+def _scored(context: Context) -> str:
+    session = context.session
+    if reason := _document(context):
+        return reason
+    trace = session.trace if session else None
+    if trace is None or context.document not in trace.pool.ids:
+        return "the document is not in the pool"
+    score = trace.ranking.rerank_score[trace.pool.ids.index(context.document)]
+    return "" if score == score else "the document has no rerank score"
+
+
 def _running(context: Context) -> str:
     return "" if context.busy else "nothing is running"
 
@@ -194,6 +205,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("unpin", (), "Document", "unpin", "Follows none.", when=_pinned),
     Action("why", ("x",), "Document", "why it stands there", "And what would turn it round.", "[ID]", _document),
     Action("account", ("X",), "Document", "see the engine's account", "Of its lexical score.", "[ID]", _explained),
+    Action("attribute", ("a",), "Document", "see what carried it", "Scores it without each sentence.", when=_scored),
     Action("judging", ("J",), "Judging", "judge", "Keys grade the document under the cursor.", when=_judgeable),
     Action("grade-no", ("0",), "Judging", "grade 0, no", "It does not help.", when=_gradable, modal=True),
     Action("grade-related", ("1",), "Judging", "grade 1, related", "It is about it.", when=_gradable, modal=True),

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from console.spans import clean_spans
+from console.views_carried import Carried, carried
 from console.views_cascade import StageAccount, stage_accounts, stage_name
 from engine.analysis.display import clean
 from engine.fusion.blends import resolve
 from engine.records import Document, DropRule, QueryTerm
+from engine.rerankers.attribution import Attribution
 from engine.rerankers.cascade import rerank_stages
 from engine.settings.schema import LexicalLeg
 from engine.stores.base import Highlight
@@ -109,11 +111,13 @@ class TermAccount:
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """A field's text fit to be shown, and the matched spans in it (characters of ``text``)."""
+    """A field's text fit to be shown, and the matched spans in it (characters of ``text``); ``carried`` are passages of
+    it with how far each carried the rerank score, see ``console.views_carried``."""
 
     field: str
     text: str
     spans: tuple[tuple[int, int], ...]
+    carried: tuple[Carried, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +128,14 @@ class TextSource:
     document: Document | None
     highlights: Sequence[Highlight]
     fields: tuple[str, ...]
+    attribution: Attribution | None = None
+    running: bool = False
 
     def same(self, other: TextSource) -> bool:
         """Whether the texts would come out the same: these very records."""
         here = self.document is other.document and self.highlights is other.highlights
-        return here and self.fields == other.fields
+        told = self.attribution is other.attribution and self.running == other.running
+        return here and told and self.fields == other.fields
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,11 +169,14 @@ def document_view(
     terms: Sequence[tuple[QueryTerm, float]] | None = None,
     *,
     pinned: bool = False,
+    attribution: Attribution | None = None,
+    attributing: bool = False,
 ) -> DocumentView | None:
     """The account of one pool document, None where the pool does not hold it.
 
     ``document``, ``highlights`` and ``terms`` (each with its contribution) come later than the trace; without them
-    the text is missing and the terms stand without contributions.
+    the text is missing and the terms stand without contributions; ``attribution`` only where it was asked for, which
+    is still under way while ``attributing``.
     """
     if id not in trace.pool.ids:
         return None
@@ -189,7 +199,7 @@ def document_view(
         places=_places(trace, row),
         dropped=DROP_TEXTS[rule] if rule else "",
         terms=_terms(trace, terms),
-        source=TextSource(document, highlights, _searched(trace)),
+        source=TextSource(document, highlights, _searched(trace), attribution, attributing),
         pinned=pinned,
         stages=stage_accounts(trace, row, _unscored_note(trace, row)),
     )
@@ -301,7 +311,8 @@ def _places(trace: Trace, row: int) -> tuple[Place, ...]:
     )
     places = (*legs, Place("fused", int(ranking.fused_rank[row]), "fused"))
     between = zip(rerank_stages(trace.settings), ranking.stages[:-1], strict=False)
-    places += tuple(Place(stage_name(name), int(stage.rank[row]), "rerank") for name, stage in between)
+    said = ((name, stage) for name, stage in between if not np.isnan(stage.score).all())
+    places += tuple(Place(stage_name(name), int(stage.rank[row]), "rerank") for name, stage in said)
     if not np.isnan(ranking.rerank_score).all():
         places = (*places, Place("reranked", int(ranking.rank[row]), "rerank"))
     at = np.flatnonzero(ranking.results == row)
@@ -349,5 +360,5 @@ def text_blocks(source: TextSource) -> tuple[TextBlock, ...]:
         raw = document.text_of(name)
         if raw.strip():
             text, shown = clean_spans(raw, [(h.start, h.end) for h in source.highlights if h.field == name])
-            blocks.append(TextBlock(clean(name), text, shown))
+            blocks.append(TextBlock(clean(name), text, shown, carried(source.attribution, name, raw)))
     return tuple(blocks)

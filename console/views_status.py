@@ -13,6 +13,7 @@ from console.views_local import model_name, worker_lines, worker_text
 from engine.asking import LIMIT
 from engine.local.state import HostState
 from engine.records import Document, Outcome, StageReport, Status
+from engine.rerankers.cascade import rerank_stages
 from engine.trace import Trace
 
 OUTCOME_MARKS: Mapping[Status, tuple[str, str]] = {
@@ -24,8 +25,9 @@ OUTCOME_MARKS: Mapping[Status, tuple[str, str]] = {
 }
 
 
-LONG_LOAD_MS = 100
-"""Loading a model is told apart from reranking from there on."""
+def loading_ms(stage: StageReport) -> float:
+    """What of the stage's time its model took to load."""
+    return sum(part.end_ms - part.start_ms for part in stage.parts if part.name == "load")
 
 
 def outcome_mark(status: Status) -> tuple[str, str]:
@@ -94,7 +96,7 @@ def _rerank_view(trace: Trace) -> StatusView:
     done, total = scored(trace)
     last = next((info for info in reversed((trace.reranker, *trace.cascade)) if info is not None), None)
     name = model_name(last.model) or last.provider if last else trace.settings.rerank.provider
-    further = [each for each in trace.stages if each.name.startswith("rerank.")]
+    further = reranking(trace)[1:]
     counts = f"reranked {done}/{total}" + "".join(f" → {each.outcome.done}/{each.outcome.total}" for each in further)
     if outcome.status is not Status.OK:
         then = ":" if outcome.reason == LIMIT else ", then:"
@@ -105,11 +107,13 @@ def _rerank_view(trace: Trace) -> StatusView:
         if not each.outcome.ok:
             mark, role = outcome_mark(each.outcome.status)
             return StatusView(mark, role, f"{counts}: {_why(each.outcome)}", counts)
-    took = [(each.ms, sum(p.end_ms - p.start_ms for p in each.parts if p.name == "load")) for each in (stage, *further)]
-    loading = sum(load for _, load in took)
-    after = f" after loading {duration(loading)}" if loading >= LONG_LOAD_MS else ""
-    spent = duration(sum(ms for ms, _ in took) - (loading if after else 0))
-    return StatusView(mark, role, f"{counts} in {spent}{after} · {name}", counts)
+    took = (each.ms - loading_ms(each) for each in (stage, *further))
+    return StatusView(mark, role, f"{counts} in {duration(sum(took))} · {name}", counts)
+
+
+def reranking(trace: Trace) -> list[StageReport]:
+    """The reports of the reranking, and of the further stages of its cascade, in order."""
+    return [report for name in rerank_stages(trace.settings) if (report := trace.stage(name)) is not None]
 
 
 def scored(trace: Trace) -> tuple[int, int]:
@@ -129,13 +133,12 @@ def _blank(document: Document | None, fields: Sequence[str]) -> bool:
 def detail_of(trace: Trace) -> tuple[str, ...]:
     """One line per leg and for the reranking, then the warnings."""
     lines = [_leg_line(trace, name) for name in trace.settings.legs]
-    stage = trace.stage("rerank")
-    if stage is not None:
-        lines.append(f"rerank: {_outcome_text(stage)}")
-    if trace.reranker is not None:
-        info = trace.reranker
-        parts = (info.provider, info.model, info.device, info.dtype)
-        lines.append(f"reranker: {' · '.join(filter(None, parts))}")
+    for stage, info in zip(reranking(trace), (trace.reranker, *trace.cascade), strict=False):
+        lines.append(f"{stage.name}: {_outcome_text(stage)}")
+        if info is not None:
+            parts = (info.provider, info.model, info.device, info.dtype, info.backend)
+            lines.append(f"  by {' · '.join(filter(None, parts))}")
+            lines += [f"  instruction: {info.instruction}"] if info.instruction else []
     return (*lines, *trace.warnings)
 
 

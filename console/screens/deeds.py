@@ -74,6 +74,9 @@ class Deeds(JudgingDeeds, LookingDeeds, ExportingDeeds):
         screen = self.screen
         if screen.asking.busy:
             self.do_cancel()
+        elif screen.attributing.running:
+            screen.attributing.stop()
+            screen.tell("stopped; what is known stays marked · a hides it")
         elif screen.panes.alone:
             self._maximise("")
         elif screen.focused is screen.query_line:

@@ -79,6 +79,16 @@ class LookingDeeds:
 
         self.screen.app.push_screen(EngineAccountScreen(self.session, document_id or self.screen.cursor_id))
 
+    def do_attribute(self) -> None:
+        """Mark in the text which sentences carried the rerank score; once more hides that."""
+        panes = self.screen.panes
+        if panes.weights_open and not panes.document_pane.display:
+            panes.weights_open = False
+            panes.lay_out()
+        self.screen.attributing.toggle()
+        if self.screen.attributing.running:
+            panes.document.to_text()
+
     # ---- RAGFlow
 
     def do_ragflow(self) -> None:

@@ -26,6 +26,7 @@ from console.messages import (
     ScreenReady,
 )
 from console.screens.asking import Asking
+from console.screens.attributing import Attributing
 from console.screens.deeds import Deeds
 from console.screens.strips import StripsWork
 from console.session import Session
@@ -111,6 +112,7 @@ class MainScreen(Screen[None]):
         self._said = ("", "text")
         self.judging = False
         self.strips = StripsWork(self)
+        self.attributing = Attributing(self)
 
     @property
     def session(self) -> Session | None:

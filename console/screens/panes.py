@@ -157,13 +157,23 @@ class Panes(Stacked):
     def paint_document(self) -> None:
         """The account of the document under the cursor, with its text and terms as far as they are here."""
         session, document_id = self._main.session, self._main.cursor_id
+        self._main.attributing.look()
         if session is None or session.trace is None:
             self.document.show(None)
             return
         known = self._main.asking.details.get(document_id, Details())
-        pinned = session.pinned == document_id
+        attributing = self._main.attributing
         self.document.show(
-            document_view(session.trace, document_id, known.document, known.highlights, known.terms, pinned=pinned)
+            document_view(
+                session.trace,
+                document_id,
+                known.document,
+                known.highlights,
+                known.terms,
+                pinned=session.pinned == document_id,
+                attribution=attributing.latest,
+                attributing=attributing.running,
+            )
         )
 
     def paint_empty(self) -> None:

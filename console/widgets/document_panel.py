@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import ClassVar
 
+from rich.color import Color, blend_rgb
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from console.numbers import count, score
 from console.palette import Palette, leg_mark
+from console.views_carried import AGAINST, GLYPHS, LITTLE, MUCH, NONE, SOME, best_text, legend
+from console.views_cascade import StageAccount
 from console.views_document import (
     DocumentView,
     LegAccount,
     RerankAccount,
-    StageAccount,
     TermAccount,
     TextBlock,
     TextSource,
@@ -24,6 +27,7 @@ from console.views_document import (
 )
 from console.widgets.direct import Direct
 from console.widgets.lines import Row, ScrolledLines, bar, pad, width_of, wrap
+from engine.rerankers.attribution import Attribution
 
 BAR_LEAST = 6
 LABEL = 10
@@ -81,6 +85,14 @@ class DocumentPanel(Direct, ScrolledLines, can_focus=True):
         self.unfolded = not self.unfolded
         self.repaint()
 
+    def to_text(self) -> None:
+        """Scrolls to where the texts begin."""
+        if self.view is not None:
+            width = self.scrollable_content_region.width
+            self.built(width)  # so that there is somewhere to scroll to
+            y = sum(1 for _ in account_lines(self.view, self.palette, width))
+            self.call_after_refresh(self.scroll_to, y=y, animate=False, immediate=True)
+
     def action_next_match(self) -> None:
         """Scrolls on to the next line that holds a match."""
         matches = [y for y, strip in enumerate(self.built(self.scrollable_content_region.width)) if _has_match(strip)]
@@ -119,6 +131,9 @@ def text_lines(source: TextSource, palette: Palette, width: int, *, whole: bool 
     """The document's texts at that width; ``whole`` unfolds what stands far before the best passage."""
     blocks = text_blocks(source)
     best = best_line(blocks, width - 2)
+    if source.attribution is not None:
+        yield from _legend(source.attribution, source.running, palette, width)
+        whole = True
     for block in blocks:
         yield from _text(block, palette, width, best, whole)
     if not blocks:
@@ -313,13 +328,42 @@ def _text(block: TextBlock, palette: Palette, width: int, best: tuple[str, int],
     first = found - CONTEXT if found > FOLD_FROM and not whole else 0
     if first:
         yield Row(width).add(f" ⋯ {first} lines before the best passage (enter shows them)", palette.muted).strip()
+    ground = carried_styles(palette)
     for number, (start, end) in enumerate(lines[first:], first):
-        row = Row(width).add("▎" if number == found else " ", palette.accent)
-        at = start
-        for begin, stop in block.spans:
-            if stop <= start or begin >= end:
-                continue
-            row.add(block.text[at : max(begin, start)], palette.text)
-            row.add(block.text[max(begin, start) : min(stop, end)], marked)
-            at = min(stop, end)
-        yield row.add(block.text[at:end], palette.text).strip()
+        touching = [(begin, stop, grade) for begin, stop, grade in block.carried if begin < end and stop > start]
+        if block.carried:
+            strongest = max((grade for _, _, grade in touching), key=abs, default=NONE)
+            row = Row(width).add(GLYPHS[strongest], palette.rerank if strongest > 0 else palette.down)
+        else:
+            row = Row(width).add("▎" if number == found else " ", palette.accent)
+        cuts = {start, end, *(at for span in (*block.spans, *touching) for at in span[:2] if start < at < end)}
+        for begin, stop in pairwise(sorted(cuts)):
+            matched = any(a <= begin < b for a, b in block.spans)
+            style = marked if matched else palette.text
+            grade = next((grade for a, b, grade in touching if a <= begin < b), NONE)
+            row.add(block.text[begin:stop], style + ground[grade])
+        yield row.strip()
+
+
+def _legend(attribution: Attribution, running: bool, palette: Palette, width: int) -> Iterator[Strip]:
+    heading, note = legend(attribution, running=running)
+    yield _heading(heading, palette, width, note if width_of(heading + note) + 6 <= width else "")
+    if width_of(heading + note) + 6 > width:
+        yield Row(width).add(f" {note}", palette.muted).strip()
+    if said := best_text(attribution):
+        yield Row(width).add(f" {said}", palette.muted).strip()
+
+
+def carried_styles(palette: Palette) -> dict[int, Style]:
+    """What lies under a passage by its grade: the reranker's colour, fainter with less, where colours can be mixed; and
+    bold, italic or dim, so that it reads without colour."""
+    strong, ground = palette.rerank.color, palette.cursor_blurred.bgcolor
+    faces = {
+        MUCH: Style(bold=True), SOME: Style(italic=True), LITTLE: Style(), NONE: Style(), AGAINST: Style(dim=True)
+    }  # fmt: skip
+    if strong is None or ground is None or strong.triplet is None or ground.triplet is None:
+        return faces
+    for grade, share in ((MUCH, 0.45), (SOME, 0.28), (LITTLE, 0.14)):
+        mixed = Color.from_triplet(blend_rgb(ground.triplet, strong.triplet, share))
+        faces[grade] += Style(bgcolor=mixed)
+    return faces

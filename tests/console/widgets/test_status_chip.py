@@ -68,7 +68,7 @@ def test_the_detail_has_a_line_per_leg_and_the_warnings() -> None:
     detail = status_view(replace(trace(), warnings=("scores are equal",))).detail
     assert detail[0] == "lexical: ok 6/6 in 8.5 ms, 40 match"
     assert detail[-1] == "scores are equal"
-    assert any(line.startswith("reranker: local · minilm") for line in detail)
+    assert any(line.startswith("  by local · minilm") for line in detail)
 
 
 async def test_a_narrow_chip_says_the_short_form_and_a_click_asks_for_all() -> None:

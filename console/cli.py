@@ -29,6 +29,7 @@ COMPLETION = "_RANKSCOPE_COMPLETE"
 COMMANDS = {
     "demo": "Open the console on the demo: Python's own documentation.",
     "index": "Build or extend an index from a corpus.",
+    "connect": "Make settings for an index of Elasticsearch or OpenSearch, and open the console on it.",
     "search": "Search once or for a whole file of queries; the full trace as JSON, or a TREC run.",
     "record": "Keep searches in one file that replays without index, model or network.",
     "analyze": "Show the tokens each analyser makes of a text.",

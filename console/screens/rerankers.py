@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from msgspec.structs import replace
-from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -18,21 +17,16 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from console.cascades import cascade_text, with_stage, without_stage
-from console.numbers import duration
-from console.palette import Palette
 from console.rerankers import RerankerRow, matching
 from console.screens.dialog import Dialog
 from console.session import Session
 from console.text import clean
-from console.widgets.lines import fit, pad
+from console.views_rerankers import about_text, heading_text, line_text
 from engine.errors import SettingsError
-from engine.remote.offline import Place
 from engine.settings.schema import RerankSettings, Settings
 
 MOST = 4
 """Rerankers that are compared at once."""
-NAME, WHERE, LAST = 19, 9, 8
-PLACES = {Place.MACHINE: "here", Place.NETWORK: "network", Place.INTERNET: "internet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +37,13 @@ class Picked:
     label: str = ""
     rerankers: tuple[RerankSettings, ...] = ()
     settings: Settings | None = None
+
+
+class FindLine(Input):
+    """Words to find; a space is left to the screen, which marks by it."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return key != "space" and super().check_consume_key(key, character)
 
 
 class RerankerScreen(Dialog[Picked]):
@@ -89,7 +90,7 @@ class RerankerScreen(Dialog[Picked]):
     # ---- structure
 
     def body(self) -> ComposeResult:
-        yield Input(placeholder="a name, a model, a language …", id="find")
+        yield FindLine(placeholder="a name, a model, a language …", id="find", select_on_focus=False)
         yield Static(id="columns", markup=False)
         yield OptionList(id="list", markup=False)
         yield Static(id="more", markup=False)
@@ -152,6 +153,8 @@ class RerankerScreen(Dialog[Picked]):
         for name in self._shown:
             shown.replace_option_prompt(name, self._line(self._rows[name]))
         self._tell()
+        marked = ", ".join(clean(name) for name in self._marked)
+        self.query_one("#box").border_subtitle = Content(f"✓ {marked} · c compares them" if marked else self.keys)
 
     def _line(self, row: RerankerRow) -> Text:
         mark = "✓" if row.id in self._marked else "●" if row.id == self._now else " "
@@ -335,57 +338,3 @@ class RerankerScreen(Dialog[Picked]):
     def _say(self, problem: str) -> None:
         self._problem = problem
         self._tell()
-
-
-def heading_text(palette: Palette, width: int) -> Text:
-    """What stands above the columns of ``line_text``."""
-    text = Text(no_wrap=True, style=palette.muted)
-    text.append(f"  {'reranker':<{NAME}} {'model':<{model_room(width)}} {'texts go':<{WHERE}}{'took':>{LAST}}")
-    return text.append("  suits" if width > 90 else "")
-
-
-def model_room(width: int) -> int:
-    """Cells for a model's name."""
-    return min(max((width - NAME - WHERE - LAST - 4) // 2, 12), 40)
-
-
-def line_text(row: RerankerRow, model: str, mark: str, last_ms: float, palette: Palette, width: int) -> Text:
-    """One row: mark, name, model, how far away, the last answer's time, and what it suits or lacks."""
-    faded = bool(row.missing)
-    text = Text(no_wrap=True)
-    text.append(f"{mark} ", palette.accent)
-    name = row.id.partition("/")[2] or row.id
-    room = model_room(width)
-    named_by_model = name != row.id
-    text.append(f"{pad(name, NAME + room + 1 if named_by_model else NAME)} ", palette.muted if faded else palette.text)
-    if not named_by_model:
-        text.append(f"{pad(clean(model) or '–', room)} ", palette.muted)
-    if row.missing:
-        return text.append(fit(clean(row.missing), width - NAME - room - 5), palette.absent)
-    text.append(f"{PLACES[row.place] if row.place else '?':<{WHERE}}", _far(row, palette))
-    text.append(f"{'–' if math.isnan(last_ms) else duration(last_ms):>{LAST}}", palette.text)
-    left = width - NAME - room - WHERE - LAST - 8
-    return text.append(f"  {fit(clean(row.suits), left)}", palette.muted) if left > 8 else text
-
-
-def _far(row: RerankerRow, palette: Palette) -> Style:
-    return palette.warning if row.place is not Place.MACHINE else palette.success
-
-
-def about_text(row: RerankerRow, model: str, palette: Palette) -> Text:
-    """The lines under the list: what it suits, its model, where texts go, how it answers."""
-    text = Text()
-    text.append(f"{clean(row.label)}: {clean(row.suits)}\n", palette.text)
-    if len(row.models) > 1 and model in row.models:
-        text.append(f"model {row.models.index(model) + 1} of {len(row.models)} ", palette.muted)
-        text.append(f"‹ {clean(model)} ›", palette.accent).append("\n")
-    if row.missing:
-        mends = " · ⏎ asks for it" if row.asks else ""
-        text.append(f"✗ {clean(row.missing)}{mends}", palette.warning)
-        return text.append(f"   {row.docs}", palette.muted)
-    leaves = row.place is not Place.MACHINE
-    where = f"texts go to {clean(row.where)}, on {row.place}" if leaves else "nothing leaves this machine"
-    text.append(where, palette.warning if leaves else palette.success)
-    price = row.price or "price not known here"
-    text.append(f"\n{' · '.join(filter(None, (row.account, price)))}", palette.muted)
-    return text.append(f"   {row.docs}" if row.docs else "", palette.muted)

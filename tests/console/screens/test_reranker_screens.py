@@ -105,6 +105,22 @@ async def test_a_pick_runs_the_rerank_stage_alone_and_is_a_try(store: WatchedSto
         assert not isinstance(app.screen, type(screen))
 
 
+async def test_what_was_found_can_be_marked(store: WatchedStore, tei: Loopback) -> None:
+    async with asked(store, settings_with(tei), (80, 24)) as (app, pilot):
+        await opened(app, pilot, "R", RerankerScreen)
+        for begin, name in (("", "tei"), ("slash", "term")):
+            await pilot.press(*([begin] if begin else ()), *name)
+            await pilot.pause()
+            assert app.screen.query_one("#find", Input).value == name, "the first letter begins to find"
+            await pilot.press("space", "escape")
+            await pilot.pause()
+        assert "✓ tei, term · c compares them" in screen_text(app)
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, PanelScreen))
+        assert [member.settings.provider for member in app.screen.panel.members] == ["tei", "term"]
+        await until(pilot, lambda: all(member.outcome for member in app.screen.panel.members))
+
+
 async def test_esc_leaves_everything_as_it_was(store: WatchedStore, tei: Loopback) -> None:
     async with asked(store, settings_with(tei)) as (app, pilot):
         session = app.main.session

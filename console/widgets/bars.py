@@ -9,7 +9,7 @@ from textual.strip import Strip
 
 from console.messages import ActionRequested
 from console.widgets.direct import Direct
-from console.widgets.lines import Row, width_of
+from console.widgets.lines import Row, width_of, wrap
 
 
 class TitleBar(Direct):
@@ -77,7 +77,10 @@ class PaneTitle(Direct):
 
 
 class FootLine(Direct):
-    """The last line: how good the list is, then a message or the keys that apply. Keys can be clicked."""
+    """The last line: how good the list is, then a message or the keys that apply. Keys can be clicked.
+
+    A message that is too long for it gets a second line: the way out stands at its end.
+    """
 
     DEFAULT_CSS = "FootLine { height: 1; }"
 
@@ -88,6 +91,7 @@ class FootLine(Direct):
         self._tone = "text"
         self._lead: Sequence[tuple[str, str]] = ()
         self._spans: list[tuple[int, int, str]] = []
+        self._lines = ("", "")
 
     def show(
         self,
@@ -100,7 +104,20 @@ class FootLine(Direct):
         and their roles, stands before both, unless the message needs the whole line."""
         if (hints, message, tone, lead) != (self._hints, self._message, self._tone, self._lead):
             self._hints, self._message, self._tone, self._lead = hints, message, tone, lead
-            self.refresh()
+            self._fit()
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """Break the message in two where it is wider than the line."""
+        message = " ".join(self._message.split())
+        end = next(iter(wrap(message, self.size.width - 1)))[1]
+        self._lines = message[:end], message[end:].lstrip()
+        height = 2 if self._lines[1] else 1
+        if self.styles.height is None or self.styles.height.value != height:
+            self.styles.height = height
+        self.refresh()
 
     def on_click(self, event: events.Click) -> None:
         for start, end, action in self._spans:
@@ -110,6 +127,8 @@ class FootLine(Direct):
     def render_line(self, y: int) -> Strip:
         palette = self.palette
         row = Row(self.size.width).add(" ")
+        if y:
+            return row.add(self._lines[1], palette.tone(self._tone)).strip(self.ground)
         self._spans = []
         lead = sum(width_of(text) for text, _ in self._lead)
         if lead and width_of(self._message) + lead + 4 <= row.left:
@@ -117,7 +136,7 @@ class FootLine(Direct):
                 row.add(text, palette.tone(role))
             row.add(" │ ", palette.rule)
         if self._message:
-            return row.add(self._message, palette.tone(self._tone)).strip(self.ground)
+            return row.add(self._lines[0], palette.tone(self._tone)).strip(self.ground)
         for key, label, action in self._hints:
             if row.left < width_of(key) + width_of(label) + 3:
                 break

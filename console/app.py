@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.keymap import read_keymap
@@ -27,8 +28,9 @@ GC_THRESHOLDS = (10_000, 3, 1_000)
 
 def run_app(
     loaded: Loaded, open_index: Callable[[], Pipeline], query: str | None = None, *, theme: str = "", data: str = ""
-) -> None:
-    """Run the console until the user leaves. ``open_index`` is called once the first frame stands.
+) -> Path | None:
+    """Run the console until the user leaves; the settings to open next, None for none. ``open_index`` is called once
+    the first frame stands.
 
     Raises ``UsageError`` where there is no terminal that can show it.
     """
@@ -58,7 +60,7 @@ def run_app(
         log=places.log_file,
         settled=tune_collector,
     )
-    ConsoleApp(launch).run()
+    return ConsoleApp(launch).run()
 
 
 def refuse_terminal(term: str, stdin: bool, stdout: bool, stderr: bool = True) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.pilot import Pilot
@@ -28,7 +29,7 @@ class Screened:
     """Plays the lines of a script on the application: keys go through its bindings, actions through its table. A line
     ends when nothing is under way any more and the screen is painted."""
 
-    def __init__(self, app: ConsoleApp, pilot: Pilot[None]) -> None:
+    def __init__(self, app: ConsoleApp, pilot: Pilot[Path]) -> None:
         self._app, self._pilot = app, pilot
 
     @classmethod

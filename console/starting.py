@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from console.locations import locations, made
 from console.opening import (
     Wanted,
@@ -38,11 +40,16 @@ def last() -> Wanted | None:
 
 
 def open_console(wanted: Wanted, *, theme: str = "") -> None:
-    """Run the console until it is left. Raises ``UsageError`` where there is no terminal."""
+    """Run the console until it is left, and again where it names other settings. Raises ``UsageError`` where there is
+    no terminal."""
     from console.app import run_app
 
     places = locations()
-    loaded = load_for_search(wanted)
-    if wanted.recording is None:
-        remember(wanted, places)
-    run_app(loaded, lambda: open_index(loaded), theme=theme, data=judged_data(wanted, loaded, places))
+    following: Wanted | None = wanted
+    while following is not None:
+        wanted = following
+        loaded = load_for_search(wanted)
+        if wanted.recording is None:
+            remember(wanted, places)
+        file = run_app(loaded, partial(open_index, loaded), theme=theme, data=judged_data(wanted, loaded, places))
+        following = Wanted(file, offline=wanted.offline) if file else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events
@@ -18,8 +19,8 @@ from console.screens.main import MainScreen
 from console.themes import load_themes
 
 
-class ConsoleApp(App[None], inherit_bindings=False):
-    """Rankscope's console."""
+class ConsoleApp(App[Path], inherit_bindings=False):
+    """Rankscope's console. It ends with a settings file where that is to be opened next, else with None."""
 
     TITLE = "rankscope"
     ENABLE_COMMAND_PALETTE = False

@@ -46,9 +46,10 @@ def first_start(index: str = "", documents: int = 0, examples: Sequence[str] = (
         ("Then turn a weight: both lists move at once, because nothing is asked again.", "muted"),
     )
     tries = tuple(Suggestion(clean(text), query=text) for text in examples[:SUGGESTIONS])
-    return EmptyView("Ask the index something", lines, (*tries, _KEYS))
+    return EmptyView("Ask the index something", lines, (*tries, _KEYS, CONNECT))
 
 
+CONNECT = Suggestion("connect to Elasticsearch or OpenSearch", "C", action="connect")
 _KEYS = Suggestion("every key and action", "?", action="actions")
 
 

@@ -1,7 +1,8 @@
-"""What the actions about production engines do on the main screen: export, and the engine's own fusion."""
+"""What the actions about production engines do on the main screen: connect, export, the engine's own fusion."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UsageError
@@ -19,6 +20,24 @@ class ExportingDeeds:
     @property
     def session(self) -> Session:
         raise NotImplementedError
+
+    def do_connect(self, url: str = "") -> None:
+        """Propose settings for an index of an engine; the console goes on with them."""
+        from console.locations import locations
+        from console.screens.connect import ConnectScreen
+
+        screen = self.screen
+        loaded = screen.session.loaded if screen.session else screen.launch.loaded
+
+        def done(file: Path | None) -> None:
+            if file is None:
+                return
+            if screen.session is not None and screen.session.dirty:
+                screen.tell(f"wrote {file} · s saves the settings here, then: rankscope -c {file}", "warning")
+            else:
+                screen.app.exit(file)
+
+        screen.app.push_screen(ConnectScreen(loaded, locations(), url), done)
 
     def do_export(self, target: str = "") -> None:
         """Pick a target, look, copy or save."""

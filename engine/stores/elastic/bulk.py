@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from engine.errors import EngineError
 from engine.stores.elastic.cluster import Cluster
-from engine.stores.elastic.faults import Cause, causes
+from engine.stores.elastic.faults import causes
 
 BULK_BYTES = 4 << 20
 """Of one request, but for a document that is larger."""
@@ -170,10 +170,9 @@ def portions(entries: Sequence[Entry], limit: int) -> list[list[Entry]]:
 
 def reason(error: object) -> str:
     """Why a document was refused: the engine's innermost cause, then what stands around it."""
-    told = list(dict.fromkeys(_text(cause) for cause in causes({"error": error}) if cause.reason))
+    told: list[str] = []
+    for cause in causes({"error": error}):
+        if (text := " ".join(cause.reason.split())) and not any(known in text for known in told):
+            told.append(text)
     text = " · ".join(told[:2]) or "no reason given"
     return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
-
-
-def _text(cause: Cause) -> str:
-    return " ".join(cause.reason.split())

@@ -1,0 +1,292 @@
+"""Connecting to an engine: address → indices → a proposal with its reasons, each changeable → settings, opened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+from textual.worker import WorkType
+
+from console.connecting import Found, choice, default_file, embedded, look, store_of, survey, write
+from console.locations import Locations
+from console.numbers import count
+from console.screens.dialog import Dialog, plain
+from console.views_connect import about, choice_width, index_text, row_text, rows, turned
+from engine.analysis.display import clean
+from engine.errors import RankscopeError
+from engine.remote.offline import OfflineRule
+from engine.settings.load import Loaded
+from engine.stores.elastic.listing import Listing
+
+Answer = TypeVar("Answer")
+
+FIELDS = (
+    ("url", "address", "localhost:9200, or https://…"),
+    ("api_key", "API key", "env:NAME or file:PATH, where it needs one"),
+    ("username", "user", "or a user …"),
+    ("password", "password", "… with env:NAME of the password"),
+    ("ca_file", "certificate", "file of the authority, for https:// of its own"),
+)
+"""(name, label, placeholder) of what is typed."""
+_KEYS = {
+    "address": "⏎ looks what is there · tab next field · esc closes",
+    "indices": "↑↓ choose · ⏎ looks at it · h hidden ones · esc address",
+    "proposal": "⏎ change · ←→ turn · s save and open · esc indices",
+}
+
+
+class ConnectScreen(Dialog[Path]):
+    """Gives the settings file that was written; None where it was left."""
+
+    heading = "Connect to Elasticsearch or OpenSearch"
+    keys = _KEYS["address"]
+
+    DEFAULT_CSS = """
+    ConnectScreen > #box { max-width: 130; height: 90%; max-height: 36; }
+    ConnectScreen #fields { height: auto; }
+    ConnectScreen #fields Horizontal { height: 1; }
+    ConnectScreen #fields Static { width: 13; }
+    ConnectScreen #fields Input { width: 1fr; }
+    ConnectScreen OptionList { display: none; height: 1fr; margin: 1 0 0 0; }
+    ConnectScreen #said { height: auto; max-height: 8; margin: 1 0 0 0; }
+    ConnectScreen.-indices #fields, ConnectScreen.-proposal #fields { display: none; }
+    ConnectScreen.-indices #indices, ConnectScreen.-proposal #rows { display: block; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "save", "Save and open", show=False),
+        Binding("h", "hidden", "Hidden indices", show=False),
+        Binding("right,l", "turn(1)", "Next", show=False, priority=False),
+        Binding("left", "turn(-1)", "Before", show=False, priority=False),
+    ]
+
+    def __init__(self, loaded: Loaded, places: Locations, url: str = "") -> None:
+        super().__init__()
+        self._loaded, self._places, self._url = loaded, places, url
+        self._listing: Listing | None = None
+        self._found: Found | None = None
+        self._hidden = False
+        self._step = "address"
+
+    # ---- structure
+
+    def body(self) -> ComposeResult:
+        with VerticalScroll(id="fields", can_focus=False):
+            for name, label, hint in FIELDS:
+                with Horizontal():
+                    yield plain(label)
+                    yield Input(self._url if name == "url" else "", placeholder=hint, id=name)
+        yield OptionList(id="indices", markup=False)
+        yield OptionList(id="rows", markup=False)
+        yield Static(id="said", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#url", Input).focus()
+        self._say(
+            "An index that is there already is looked at: its mapping and a few documents say how to search it. "
+            "Nothing is written to it."
+        )
+        if self._url:
+            self._survey()
+
+    def _go(self, step: str, title: str) -> None:
+        self._step = step
+        self.set_class(step == "indices", "-indices")
+        self.set_class(step == "proposal", "-proposal")
+        box = self.query_one("#box")
+        box.border_subtitle, box.border_title = Content(_KEYS[step]), Content(title)
+
+    def _say(self, text: str, tone: str = "muted", hint: str = "") -> None:
+        said = Text().append(clean(text), self.palette.tone(tone))
+        said.append(f"\n{clean(hint)}" if hint else "", self.palette.text)
+        self.query_one("#said", Static).update(Content.from_rich_text(said))
+
+    def _work(
+        self, saying: str, work: Callable[[], Coroutine[Any, Any, Answer]], then: Callable[[Answer], None]
+    ) -> None:
+        """Run it on a loop of its own, in a thread: the engine's client takes a moment to import. What went wrong
+        stands below."""
+
+        async def run() -> None:
+            self._say(saying, "accent")
+            try:
+                answer = await asyncio.to_thread(asyncio.run, work())
+            except RankscopeError as error:
+                self._say(error.message, "error", error.hint)
+            else:
+                then(answer)
+
+        job: WorkType[None] = run
+        self.run_worker(job, group="connect", exclusive=True)
+
+    # ---- the address
+
+    @property
+    def _signs(self) -> dict[str, str]:
+        typed = {name: self.query_one(f"#{name}", Input).value.strip() for name, _, _ in FIELDS if name != "url"}
+        return {name: value for name, value in typed.items() if value}
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._survey()
+
+    def _survey(self) -> None:
+        url = self.query_one("#url", Input).value.strip()
+        if not url:
+            self._say("An address is needed, such as localhost:9200.", "warning")
+            return
+        store, rule = store_of(url, self._signs), OfflineRule.of(self._loaded.settings.remote)
+        self._work(f"asking {url} …", lambda: survey(store, rule), self._surveyed)
+
+    def _surveyed(self, listing: Listing) -> None:
+        self._listing = listing
+        self._go("indices", f"{listing.engine}: which index?")
+        self._paint_indices()
+
+    # ---- the indices
+
+    def _paint_indices(self) -> None:
+        assert self._listing is not None
+        shown = self.query_one("#indices", OptionList)
+        able = choice(self._listing, hidden=self._hidden)
+        width = self.query_one("#box").size.width - 4
+        shown.clear_options()
+        shown.add_options([Option(index_text(one, self.palette, width), id=one.asked) for one in _once(able)])
+        shown.focus()
+        shown.highlighted = 0 if able else None
+        hidden = len(self._listing.indices) - len(choice(self._listing))
+        if not able:
+            self._say(
+                f"{self._listing.engine} has no index.",
+                "warning",
+                "rankscope index SOURCE --into elasticsearch:NAME --url URL makes one",
+            )
+        else:
+            self._say(f"{count(len(able))} to choose from" + (f", {hidden} hidden (h)" if hidden else ""))
+
+    def action_hidden(self) -> None:
+        if self._step == "indices":
+            self._hidden = not self._hidden
+            self._paint_indices()
+
+    def _look(self, index: str) -> None:
+        store = store_of(self.query_one("#url", Input).value, self._signs, index)
+        self._work(
+            f"looking at {index}: mapping, some documents, who made its vectors …",
+            lambda: look(store, self._loaded, telling=self._tell),
+            self._looked,
+        )
+
+    def _tell(self, text: str) -> None:
+        """Called in the worker's thread."""
+        self.app.call_from_thread(self._say, f"{text} …", "accent")
+
+    def _looked(self, found: Found) -> None:
+        self._found = found
+        proposal = found.proposal
+        title = f"{proposal.index} · {count(proposal.documents)} documents · {proposal.engine}"
+        self._go("proposal", title)
+        self._paint_rows()
+        self.query_one("#rows", OptionList).focus()
+
+    # ---- the proposal
+
+    def _options(self) -> Iterator[Option]:
+        assert self._found is not None
+        width = self.query_one("#box").size.width - 4
+        shown = rows(self._found.proposal)
+        room = choice_width(shown)
+        for row in shown:
+            yield Option(row_text(row, self.palette, width, room), id=row.id)
+
+    def _paint_rows(self) -> None:
+        shown = self.query_one("#rows", OptionList)
+        at = shown.highlighted or 0
+        shown.clear_options()
+        shown.add_options(list(self._options()))
+        shown.highlighted = min(at, shown.option_count - 1)
+        self._explain()
+
+    def _explain(self) -> None:
+        if self._found is None or self._step != "proposal":
+            return
+        at, able = self.query_one("#rows", OptionList).highlighted, rows(self._found.proposal)
+        if at is not None and at < len(able):
+            text = about(self._found.proposal, able[at], self.palette)
+            self.query_one("#said", Static).update(Content.from_rich_text(text))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        if event.option_list.id == "rows":
+            self._explain()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        if event.option_list.id == "indices":
+            self._look(event.option_id or "")
+        else:
+            self._turn(event.option_id or "", 0)
+
+    def action_turn(self, step: int) -> None:
+        shown = self.query_one("#rows", OptionList)
+        if self._step == "proposal" and shown.highlighted is not None:
+            self._turn(shown.get_option_at_index(shown.highlighted).id or "", step)
+
+    def _turn(self, row: str, step: int) -> None:
+        assert self._found is not None
+        found = replace(self._found, proposal=turned(self._found.proposal, row, step))
+        self._found = found
+        self._paint_rows()
+        made = found.proposal.embedding
+        if found.proposal.vector is None or row not in ("vector", "embedder") or (row == "embedder" and not made.name):
+            return
+
+        def known(proposal: Any) -> None:
+            self._found = replace(found, proposal=proposal)
+            self._paint_rows()
+
+        wanted = made.name if row == "embedder" else ""
+        self._work(
+            "comparing with the stored vectors …",
+            lambda: embedded(found.proposal, found.seen, self._loaded, wanted=wanted, telling=self._tell),
+            known,
+        )
+
+    def action_save(self) -> None:
+        if self._step != "proposal" or self._found is None:
+            return
+        file = default_file(self._found.proposal, self._places)
+        try:
+            write(self._found, file)
+        except RankscopeError as error:
+            self._say(error.message, "error", error.hint)
+        else:
+            self.dismiss(file)
+
+    def action_leave(self) -> None:
+        """One step back; from the address out."""
+        self.workers.cancel_group(self, "connect")
+        if self._step == "proposal":
+            self._surveyed_again()
+        elif self._step == "indices":
+            self._go("address", self.heading)
+            self.query_one("#url", Input).focus()
+            self._say("")
+        else:
+            self.dismiss(None)
+
+    def _surveyed_again(self) -> None:
+        assert self._listing is not None
+        self._surveyed(self._listing)
+
+
+def _once(able: list[Any]) -> list[Any]:
+    """Each name to search by once: an alias over several indices stands for all of them."""
+    return list({one.asked: one for one in reversed(able)}.values())[::-1]

@@ -47,22 +47,14 @@ def carried(attribution: Attribution | None, field: str, text: str) -> tuple[Car
     return tuple((start, end, grade) for (start, end), (_, _, grade) in zip(shown, found, strict=True))
 
 
-def legend(attribution: Attribution, *, running: bool) -> tuple[str, str]:
-    """A heading, and what stands at its end: the glyphs, or how far the asking is."""
-    name = model_name(attribution.reranker.model) or attribution.reranker.provider
+def told(attribution: Attribution, *, running: bool) -> str:
+    """How far the asking is, then what it found: ``logit 3.21, 1.02 without the strongest``."""
+    done = f"{attribution.done} of {len(attribution.passages)}"
     if running:
-        return "What carried the score", f"{attribution.done}/{len(attribution.passages)} by {name} … esc stops"
-    if not attribution.complete:
-        return "What carried the score", f"stopped at {attribution.done}/{len(attribution.passages)} · {LEGEND}"
-    if not any(grades(attribution)):
-        return "What carried the score", "no sentence alone makes a difference"
-    return "What carried the score", LEGEND
-
-
-def best_text(attribution: Attribution) -> str:
-    """``logit 3.21, 1.02 without the strongest sentence``; '' where none lowers it."""
+        return f"{done} by {model_name(attribution.reranker.model) or attribution.reranker.provider} … esc stops"
+    stopped = "" if attribution.complete else f" · stopped at {done}"
     largest = float(np.nanmax(attribution.drops, initial=0.0))
     if largest <= 0:
-        return ""
+        return f"no sentence carries it alone{stopped}"
     without = score(attribution.whole - largest)
-    return f"{attribution.reranker.kind} {score(attribution.whole)}, {without} without the strongest"
+    return f"{attribution.reranker.kind} {score(attribution.whole)}, {without} without the strongest{stopped}"

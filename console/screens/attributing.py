@@ -86,8 +86,10 @@ class Attributing:
                     async for answer in answers:
                         if self._of != of:
                             return
-                        self.latest = answer
+                        first, self.latest = self.latest is None, answer
                         screen.panes.paint_document()
+                        if first:
+                            screen.panes.document.to_text()
             screen.tell("the sentences are marked in the text · a hides it", "success")
         except Exception as error:
             if self._of == of:

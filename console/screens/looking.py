@@ -86,8 +86,6 @@ class LookingDeeds:
             panes.weights_open = False
             panes.lay_out()
         self.screen.attributing.toggle()
-        if self.screen.attributing.running:
-            panes.document.to_text()
 
     # ---- RAGFlow
 

@@ -200,6 +200,12 @@ class MainScreen(Screen[None]):
         self._said = (message, tone)
         self._paint_foot()
 
+    def tell_fault(self, message: str, hint: str) -> None:
+        """What went wrong and the way out, on the last lines; where both do not fit there, beside them as well."""
+        self.tell(f"{message} · {hint}", "error")
+        if len(message) + len(hint) + 4 > 2 * self.size.width:
+            self.app.notify(hint, title=message, severity="error", timeout=12)
+
     def tell_error(self, error: Exception) -> None:
         """Show what went wrong and the way out: on the last line; a fault of the program in a window and the log."""
         if isinstance(error, RankscopeError):

@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from console.numbers import count, score
 from console.palette import Palette, leg_mark
-from console.views_carried import AGAINST, GLYPHS, LITTLE, MUCH, NONE, SOME, best_text, legend
+from console.views_carried import AGAINST, GLYPHS, LEGEND, LITTLE, MUCH, NONE, SOME, told
 from console.views_cascade import StageAccount
 from console.views_document import (
     DocumentView,
@@ -346,12 +346,13 @@ def _text(block: TextBlock, palette: Palette, width: int, best: tuple[str, int],
 
 
 def _legend(attribution: Attribution, running: bool, palette: Palette, width: int) -> Iterator[Strip]:
-    heading, note = legend(attribution, running=running)
-    yield _heading(heading, palette, width, note if width_of(heading + note) + 6 <= width else "")
-    if width_of(heading + note) + 6 > width:
-        yield Row(width).add(f" {note}", palette.muted).strip()
-    if said := best_text(attribution):
-        yield Row(width).add(f" {said}", palette.muted).strip()
+    """As many lines while it runs as after: the text stays where it is."""
+    heading = "What carried the score"
+    narrow = width_of(heading + LEGEND) + 6 > width
+    yield _heading(heading, palette, width, "" if narrow else LEGEND)
+    if narrow:
+        yield Row(width).add(f" {LEGEND}", palette.muted).strip()
+    yield Row(width).add(f" {told(attribution, running=running)}", palette.text).strip()
 
 
 def carried_styles(palette: Palette) -> dict[int, Style]:

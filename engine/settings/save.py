@@ -180,7 +180,8 @@ def _wanted(loaded: Loaded, settings: Settings, present: Mapping[str, Any]) -> T
             usual, lower = _default(shape, keys, name, inner, default), _item(below, name)
             if inner.form in ("table", "tables"):
                 table = build(inner, (*keys, name), value, usual, lower, there)
-                if table or there is not None:
+                emptied = inner.form == "tables" and there  # the last of its tables goes with its name
+                if table or (there is not None and not emptied):
                     tree[name] = table
             elif inner.knob and inner.knob.secret and _not_to_keep(loaded, (*keys, name), value):
                 if there is not None:

@@ -24,6 +24,7 @@ from engine.stores.elastic.proposal import Embedding, Proposal
 
 PROOF = 0.98
 """Median cosine from which on two vectors are by one embedder; others of its kind stay far below."""
+_EXACT = 0.9999
 COMPARED = 8
 """Documents, of each of which every template is tried."""
 
@@ -124,8 +125,9 @@ async def _compared(name: str, proposal: Proposal, pairs: Sequence[Sample], cont
         parsed = Template.parse(template)
         made = await embedder.embed_documents([parsed.fill(one.document).text for one in pairs])
         if made.shape == stored.shape:
-            best = max(best, (_cosine(np.asarray(made, dtype=np.float64), stored), template))
-        if best[0] >= PROOF:
+            cosine = _cosine(np.asarray(made, dtype=np.float64), stored)
+            best = (cosine, template) if cosine > best[0] else best
+        if best[0] >= _EXACT:
             break
     return best
 

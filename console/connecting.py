@@ -39,10 +39,9 @@ def store_of(url: str, signs: Mapping[str, str], index: str = "") -> StoreSettin
     """The ``[store]`` of an address as people type it: without a scheme it is http on port 9200."""
     text = url.strip()
     if text and "://" not in text:
-        host, colon, rest = text.partition(":")
-        text = f"http://{host}:{rest or 9200}" if colon or "/" not in host else f"http://{text}"
-    if text.endswith("/"):
-        text = text.rstrip("/")
+        host, slash, path = text.partition("/")
+        text = f"http://{host if ':' in host else f'{host}:9200'}{slash}{path}"
+    text = text.rstrip("/")
     given = {"kind": "elasticsearch", "url": text, "index": index, **signs}
     if ca := given.get("ca_file"):
         given["ca_file"] = os.path.abspath(Path(ca).expanduser())
@@ -135,20 +134,18 @@ def settings_text(store: StoreSettings, proposal: Proposal) -> str:
         _comment(file, f"Note: {text}.")
     file.add("store", _store(store, proposal))
     legs = tomlkit.table(is_super_table=True)
-    legs.add("lexical", _lexical(proposal))
+    if proposal.fields:
+        legs.add("lexical", _lexical(proposal))
     if proposal.vector is not None:
         legs.add("dense", _dense(proposal))
     file.add("legs", legs)
     weights = tomlkit.table()
     for name, weight in proposal.weights.items():
-        if name == "dense" and proposal.vector is None:
+        if (name == "dense" and proposal.vector is None) or (name == "lexical" and not proposal.fields):
             continue
         weights.add(name, weight)
     if proposal.vector is not None and not proposal.dense:
         weights["dense"].comment("0.7 is a good start, once the embedder is known")
-    if proposal.vector is None:
-        weights.add("dense", 0.0)
-        weights["dense"].comment("there are no vectors")
     file.add("weights", weights)
     rerank = tomlkit.table()
     rerank.add(tomlkit.comment("What the reranker reads of a document: its title, then its longest texts."))

@@ -70,7 +70,9 @@ def row_text(row: RowView, palette: Palette, width: int, room: int = _CHOICE) ->
     text.append(pad(row.what, _WHAT) + " ", palette.muted)
     chosen = palette.muted if row.sure is None else palette.text
     text.append(pad(clean(row.choice), room) + "  ", chosen)
-    return text.append(fit(clean(row.reason), max(width - _WHAT - room - 6, 4)), palette.muted)
+    text.append(clean(row.reason), palette.muted)
+    text.truncate(max(width, 1), overflow="ellipsis")
+    return text
 
 
 def about(proposal: Proposal, row: RowView, palette: Palette) -> Text:
@@ -137,4 +139,6 @@ def index_text(one: Listed, palette: Palette, width: int) -> Text:
         text.append(fit(clean(aliases), max(room - len(shown) - 2, 0)), palette.muted)
     text.append(" " * max(room - text.cell_len + 1, 1))
     number = count(one.documents) if one.documents >= 0 else "?"
-    return text.append(f"{number:>13}", palette.accent).append(f"{size_text(one.size):>9}", palette.muted)
+    text.append(f"{number:>13}", palette.accent).append(f"{size_text(one.size):>9}", palette.muted)
+    text.truncate(max(width, 1), overflow="ellipsis")
+    return text

@@ -69,6 +69,10 @@ class Asking:
 
     async def run(self) -> Outcome:
         """Score what is unknown; the stage's outcome is reported and returned."""
+        async with self.search.ledger.turn(self.rerank):
+            return await self._run()
+
+    async def _run(self) -> Outcome:
         search, recorder = self.search, self.recorder
         todo = search.ledger.unknown(self.rerank, self.ids)
         if not todo and self.instead_of is None and (before := search.ledger.report(self.rerank)) is not None:

@@ -5,6 +5,7 @@ What is known under one reranker stays known when another is chosen.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -69,6 +70,11 @@ class RerankLedger:
     _reports: dict[Key, StageReport] = field(default_factory=dict)
     _own: Mapping[str, ProviderSettings] = field(default_factory=dict)
     _last: tuple[RerankSettings | None, Key] = (None, (b"", b""))
+    _turns: dict[Key, asyncio.Lock] = field(default_factory=dict)
+
+    def turn(self, settings: RerankSettings) -> asyncio.Lock:
+        """Held while a reranker is asked for the query: who comes second finds the first one's scores here."""
+        return self._turns.setdefault(self._key(settings), asyncio.Lock())
 
     def heed(self, own: Mapping[str, ProviderSettings]) -> None:
         """From now on these are the user's own providers: what one scored as it was set before is another's answer."""

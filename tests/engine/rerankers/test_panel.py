@@ -117,6 +117,39 @@ async def test_what_the_panel_scored_needs_no_asking_when_it_is_chosen(store: Wa
     assert long.asked == 7
 
 
+async def test_a_panel_beside_the_search_asks_nothing_twice(store: WatchedStore) -> None:
+    long = Letters(1)
+    pipeline = pipeline_on(store, long=lambda *_: long)
+    search = pipeline.begin(QUERY)
+    await search.finish(SETTINGS)
+    chosen = changed(SETTINGS, rerank={"provider": "long"})
+    long.gate.clear()
+    searching = asyncio.create_task(search.finish(chosen))
+    await asyncio.sleep(0.01)
+    panel = Panel(search, chosen, members("term", "long"))
+
+    async def followed() -> None:
+        async for _ in panel.run():
+            pass
+
+    following = asyncio.create_task(followed())
+    await asyncio.sleep(0.01)
+    long.gate.set()
+    trace = await searching
+    await following
+    assert long.asked == 7
+    assert trace.stage("rerank").outcome.done == 7
+    assert panel.members[1].outcome == trace.stage("rerank").outcome
+    long.gate.clear()
+    wider = changed(chosen, rerank={"top_n": 9})
+    first, second = (asyncio.create_task(search.finish(wider)) for _ in range(2))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    long.gate.set()
+    assert (await second).stage("rerank").outcome.done == 9, "who waits goes on where the first was called off"
+    assert long.asked == 9
+
+
 async def test_a_panel_that_is_closed_calls_off_what_is_under_way(store: WatchedStore) -> None:
     long = Letters(1)
     long.gate.clear()

@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,7 +32,6 @@ VARIABLES = {
     "elasticsearch-8": "RANKSCOPE_TEST_ELASTICSEARCH_URL",
     "opensearch-2": "RANKSCOPE_TEST_OPENSEARCH_URL",
 }
-_PATIENCE_S = 600
 _PORTS = {"elasticsearch-8": (9210, 9229), "elasticsearch-9": (9230, 9249), "opensearch-2": (9250, 9269)}
 
 
@@ -69,54 +67,49 @@ def running(name: str, *, secure: bool = False, port: int = 0) -> Iterator[Serve
         pytest.skip(f"{name} is not here: no {SCRIPT}")
     if sys.platform != "linux":
         pytest.skip(f"{name} runs on Linux alone")
-    with _alone(name), tempfile.TemporaryFile() as errors:
-        process, facts = None, ""
+    with _apart(name) as environment, tempfile.TemporaryFile() as errors:
         for _ in range(1 if port else 3):  # another process may take the port between the look and the start
             command = [sys.executable, str(SCRIPT), "run", name, "--port", str(port or _free_port(name))]
-            process = subprocess.Popen(
+            # in a session of its own: an interrupt for the tests would end the script before it can end the engine
+            with subprocess.Popen(
                 [*command, *(["--secure"] if secure else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-            )
-            assert process.stdout is not None
-            if facts := process.stdout.readline():
-                break
-            process.communicate()
-        assert process is not None
-        if not facts:
-            errors.seek(0)
-            pytest.fail(f"{name} did not start: {errors.read().decode(errors='replace')[-2000:]}")
-        told = json.loads(facts)
-        try:
-            yield Server(name, told["url"], told["pid"], *(told.get(k, "") for k in ("username", "password", "ca")))
-        finally:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(told["pid"], signal.SIGCONT)
-            process.communicate()
+                env=environment,
+                start_new_session=True,
+            ) as process:
+                assert process.stdout is not None
+                if facts := process.stdout.readline():
+                    told = json.loads(facts)
+                    more = (told.get(key, "") for key in ("username", "password", "ca"))
+                    try:
+                        yield Server(name, told["url"], told["pid"], *more)
+                    finally:
+                        with suppress(ProcessLookupError, PermissionError):
+                            os.kill(told["pid"], signal.SIGCONT)
+                        process.communicate()
+                    return
+        errors.seek(0)
+        pytest.fail(f"{name} did not start: {errors.read().decode(errors='replace')[-2000:]}")
 
 
 @contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """Keeps other test runs of this machine from starting OpenSearch meanwhile: its nodes find each other on the
-    loopback interface and form one cluster, which ends with the first of them."""
+def _apart(name: str) -> Iterator[dict[str, str]]:
+    """The environment to start it in. OpenSearch's nodes would find each other on the loopback interface and form one
+    cluster, which ends with the first of them: its runner takes the first configuration in the class path, and this one
+    says that it is alone."""
     if not name.startswith("opensearch"):
-        yield
+        yield dict(os.environ)
         return
-    import fcntl
-
-    with (Path(tempfile.gettempdir()) / f"rankscope-{name}-{os.getuid()}.lock").open("w") as lock:
-        deadline = time.monotonic() + _PATIENCE_S
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    pytest.fail(f"another test run has held {name} for {_PATIENCE_S} s")
-                time.sleep(0.2)
-        yield
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config"
+        config.mkdir()
+        (config / "opensearch.yml").write_text("discovery.type: single-node\n")
+        Path(folder).chmod(0o755)  # started by root the engine runs as another user
+        options = f"{os.environ.get('JDK_JAVA_OPTIONS', '')} -Xbootclasspath/a:{folder}"
+        yield os.environ | {"JDK_JAVA_OPTIONS": options.strip()}
 
 
 def _free_port(name: str) -> int:

@@ -126,7 +126,17 @@ def _pinned(context: Context) -> str:
 
 
 def _newer(context: Context) -> str:
-    return "" if context.session is None else ("" if context.newer else "the index has no newer generation")
+    session = context.session
+    if session is None or context.newer or session.pipeline.store.info.kind != "embedded":
+        return ""
+    return "the index has no newer generation"
+
+
+def _profiles(context: Context) -> str:
+    session = context.session
+    if session is not None and not session.pipeline.store.info.profiles:
+        return "the index has no phases of its own: no engine to ask"
+    return _open(context)
 
 
 def _judgeable(context: Context) -> str:
@@ -173,7 +183,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("cancel", (), "Search", "stop", "Stops what is running; what is here stays.", when=_running),
     Action("back", ("escape",), "Search", "go back", "Stops what is running, else leaves the pane or the query line."),
     Action("score", ("n",), "Search", "score newcomers", "Sends the unscored of the first N now.", when=_unscored),
-    Action("reload", ("f8",), "Search", "reload the index", "Goes on with the newer generation.", when=_newer),
+    Action("reload", ("f8",), "Search", "reload the index", "Goes on with what it holds now.", when=_newer),
     Action("fused", ("1",), "Lists", "go to Fused", "The list before reranking."),
     Action("reranked", ("2",), "Lists", "go to Reranked", "The list after reranking."),
     Action("weights", ("3",), "Lists", "go to Weights", "The knobs; once more closes them where room is short."),
@@ -181,6 +191,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("maximise", ("m",), "Lists", "maximise the pane", "One pane alone; once more brings the others back."),
     Action("legs", ("w",), "Lists", "show each leg's list", "Lexical and dense beside fused and reranked, or not."),
     Action("timings", ("t",), "Lists", "show every timing", "The waterfall with a line per stage, or one line."),
+    Action("profile", (), "Lists", "time the engine's phases", "On or off.", "[on|off]", _profiles),
     Action("status", (), "Lists", "say what ran", "Every stage with its outcome."),
     Action("set", (), "Weights", "set a knob", "Any setting by its dotted name.", "NAME VALUE", _open),
     Action("rerank", ("r",), "Weights", "switch the reranker", "On or off; its scores are kept.", "[on|off]", _open),
@@ -220,6 +231,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy-document", (), "Document", "copy it as JSON", "Its account and fields.", when=_document),
     Action("copy-view", (), "Document", "copy the lists as Markdown", "Both lists as a table.", when=_answered),
     Action("copy-command", (), "Document", "copy the command", "The search as a shell command.", when=_answered),
+    Action("connect", ("C",), "Application", "connect to an engine", "Proposes how to search its index.", "[URL]"),
     Action("palette", ("ctrl+p",), "Application", "find an action", "Every action by name."),
     Action("actions", ("question_mark",), "Application", "list all actions", "Every action with its keys; runs them."),
     Action("help", ("f1",), "Application", "explain this pane", "What is shown, and which keys apply."),

@@ -47,6 +47,7 @@ class Retrieval:
     vectors: dict[str, Vector | None] = field(default_factory=dict)
     hits: dict[str, LegHits] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
+    _profiled: set[str] = field(default_factory=set)
     _completed: dict[str, LegHits] = field(default_factory=dict)
     _features: dict[str, dict[str, float]] = field(default_factory=dict)
     _groups: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -59,14 +60,17 @@ class Retrieval:
     def request(self, name: str, settings: Settings) -> LegRequest:
         leg = settings.legs[name]
         vector = self.vectors.get(leg.embedder) if isinstance(leg, DenseLeg) else None
-        return LegRequest(name, leg, self.query, settings.filter, vector, settings.cut.group)
+        profile = settings.store.profile and self.info.profiles
+        return LegRequest(name, leg, self.query, settings.filter, vector, settings.cut.group, profile)
 
     def missing(self, settings: Settings) -> tuple[str, ...]:
-        """The legs of weight above 0 that these settings would have to ask."""
+        """The legs of weight above 0 that these settings would have to ask; a profiled answer does without one too."""
+        profile = settings.store.profile and self.info.profiles
         return tuple(
             name
             for name, leg in settings.legs.items()
-            if settings.weights.get(name, 0) > 0 and self.keys.get(name) != leg_key(leg, settings)
+            if settings.weights.get(name, 0) > 0
+            and (self.keys.get(name) != leg_key(leg, settings) or (profile and name not in self._profiled))
         )
 
     def absorb(self, name: str, settings: Settings, hits: LegHits | None) -> None:
@@ -75,9 +79,12 @@ class Retrieval:
         self._completed.pop(name, None)
         self.hits.pop(name, None)
         self.keys.pop(name, None)
+        self._profiled.discard(name)
         if hits is not None:
             self.hits[name] = hits
             self.keys[name] = leg_key(settings.legs[name], settings)
+            if settings.store.profile:
+                self._profiled.add(name)
 
     def answered(self, settings: Settings) -> list[str]:
         """The legs that have an answer, in settings order."""

@@ -16,6 +16,7 @@ from textual.worker import WorkType
 
 from console.agreements import Agreements
 from console.session import Details, Session
+from console.views_reload import changes
 from engine.errors import RankscopeError
 
 if TYPE_CHECKING:
@@ -135,11 +136,12 @@ class Asking:
 
     def _not_opened(self, error: Exception) -> None:
         """Say in the lists' place why there is no index."""
-        from console.views_empty import EmptyView, Suggestion
+        from console.views_empty import CONNECT, EmptyView, Suggestion
 
         lines = ((str(error), "error"), (getattr(error, "hint", ""), "text"))
         again = Suggestion("try again", "F8", action="reload")
-        self.failed = EmptyView("The index cannot be opened", tuple(line for line in lines if line[0]), (again,))
+        told = tuple(line for line in lines if line[0])
+        self.failed = EmptyView("The index cannot be opened", told, (again, CONNECT))
         self._screen.not_opened()
         if not isinstance(error, RankscopeError):
             self._screen.tell_error(error)
@@ -154,9 +156,11 @@ class Asking:
             self._screen.tell_error(error)
             return
         self._screen.workers.cancel_group(self._screen, "search")
+        before = session.pipeline.store.info
         older = session.adopt(pipeline)
         self.newer = False
         self._screen.paint()
+        self._screen.app.notify(changes(before, pipeline.store.info), title="Read again")
         await older.close()
         if text:
             self.ask(text)
@@ -270,7 +274,7 @@ class Asking:
                 for failed in trace.stages:
                     short = failed.outcome.status in ("failed", "partial") and failed.outcome.hint
                     if short and failed.name.startswith("rerank"):
-                        self._screen.tell(f"{failed.name}: {failed.outcome.text} · {failed.outcome.hint}", "error")
+                        self._screen.tell_fault(f"{failed.name}: {failed.outcome.text}", failed.outcome.hint)
 
     def ask_to_send(self) -> None:
         """Ask about what was held back from services, unless something else is being asked."""

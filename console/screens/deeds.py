@@ -160,13 +160,25 @@ class Deeds(JudgingDeeds, LookingDeeds, ExportingDeeds):
         self.screen.turned(path)
 
     def do_rerank(self, to: str = "") -> None:
+        self._switch("rerank.enabled", "rerank", to)
+        self.screen.tell(f"reranker {'on' if self.session.settings.rerank.enabled else 'off'}")
+
+    def do_profile(self, to: str = "") -> None:
+        """Have the engine tell its phases, in a line per stage; the legs are asked again only to learn them."""
+        self._switch("store.profile", "profile", to)
+        on = self.session.settings.store.profile
+        if on:
+            self.screen.panes.timings.expanded = True
+        self.screen.tell("the engine tells its phases; it is slower for it" if on else "no phases asked for")
+
+    def _switch(self, path: str, action: str, to: str) -> None:
+        """Turn a setting on, off, or over."""
         if to not in ("", "on", "off"):
-            raise UsageError(f"rerank {to}: it is on or off")
+            raise UsageError(f"{action} {to}: it is on or off")
         session = self.session
-        session.turn("rerank.enabled", to == "on" if to else not session.settings.rerank.enabled)
+        session.turn(path, to == "on" if to else not knobs.get(session.settings, path))
         session.rest()
-        self.screen.turned("rerank.enabled")
-        self.screen.tell(f"reranker {'on' if session.settings.rerank.enabled else 'off'}")
+        self.screen.turned(path)
 
     def do_preset(self, name: str) -> None:
         self.session.preset(name)

@@ -24,7 +24,8 @@ Filter = Mapping[str, FieldValue]
 @dataclass(frozen=True, slots=True)
 class LegRequest:
     """One leg of one query. ``vector`` is float32[d] for dense legs; ``filter`` and the query's phrases and
-    exclusions restrict every leg. With ``group`` only the best document of each value of that field is returned."""
+    exclusions restrict every leg. With ``group`` only the best document of each value of that field is returned; with
+    ``profile`` the answer tells where its time went, where the store can (``StoreInfo.profiles``)."""
 
     name: str
     settings: LegSettings
@@ -32,6 +33,7 @@ class LegRequest:
     filter: Filter = field(default_factory=dict)
     vector: npt.NDArray[np.float32] | None = None
     group: str = ""
+    profile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class StoreInfo:
     notes          what a user should know of its answers: sentences
     ran_on         where its answers are worked out
     revision       of the embedder that made the vectors, '' where it is not known
+    profiles       whether it can tell where the time of a leg went within it
     """
 
     kind: str
@@ -114,6 +117,7 @@ class StoreInfo:
     notes: tuple[str, ...] = ()
     ran_on: RanOn = RanOn.THREAD
     revision: str = ""
+    profiles: bool = False
 
 
 class Store(Protocol):

@@ -96,16 +96,23 @@ class Cluster:
         return answer.body
 
     async def search(
-        self, body: Json, *, query: Query | None = None, named: bool = False, statistics: bool = False
+        self,
+        body: Json,
+        *,
+        query: Query | None = None,
+        named: bool = False,
+        statistics: bool = False,
+        profile: bool = False,
     ) -> Answer:
         """One search, within the query's point in time where there is a query.
 
         named       whether the scores of named clauses are wanted
         statistics  whether its scores depend on term statistics, which each shard has of its own
+        profile     whether the engine is to tell where its time goes
 
         Raises ``EngineError``.
         """
-        if self.settings.profile:
+        if profile:
             body = {**body, "profile": True}
         for last in (False, True):
             pit = await self.points.of(query) if query is not None else ""

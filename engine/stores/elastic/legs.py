@@ -235,7 +235,9 @@ class Legs:
         """The hits of a search, of each group the best where the request groups."""
 
         async def ask(one: Json) -> tuple[answers.Hits, Answer]:
-            answer = await self.cluster.search(one, query=request.query, named=len(names) > 1, statistics=statistics)
+            answer = await self.cluster.search(
+                one, query=request.query, named=len(names) > 1, statistics=statistics, profile=request.profile
+            )
             return self._hits(answer, names), answer
 
         if not request.group:

@@ -124,6 +124,7 @@ def _info(cluster: Cluster, settings: Settings) -> StoreInfo:
         ran_on=RanOn.REMOTE,
         revision=shape.meta.get("revision", ""),
         notes=tuple(_notes(cluster, settings)),
+        profiles=True,
     )
 
 

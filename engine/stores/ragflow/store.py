@@ -66,6 +66,7 @@ class RagflowStore:
             bm25_factor=2.2 if self.shape.engine.has_k1_factor else 1.0,
             frozen_reason=_FROZEN,
             ran_on=RanOn.REMOTE,
+            profiles=True,
         )
 
     # ---- the question
@@ -166,6 +167,8 @@ class RagflowStore:
         body = await self._body(request, request.settings.top_k)
         if request.group:
             body["collapse"] = {"field": request.group}
+        if request.profile:
+            body["profile"] = True
         hits = await self.index.hits(body, **self._how(request))
         total = hits.total if isinstance(request.settings, LexicalLeg) else len(hits.ids)
         scores = self._raw(request, hits.scores)

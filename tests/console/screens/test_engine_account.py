@@ -16,7 +16,7 @@ from console.views_knobs import greyed
 from engine.api import open_pipeline
 from engine.settings.load import Loaded
 from engine.settings.schema import LexicalLeg, RerankSettings, Settings, StoreSettings
-from tests.console.consoles import running, until
+from tests.console.consoles import answered, running, screen_text, until
 from tests.corpus import DOCUMENTS
 from tests.servers.engine_index import make, send
 from tests.servers.engines import Server
@@ -67,6 +67,44 @@ async def test_the_console_on_an_engine(filled: Server) -> None:
         main.perform("search", "seconds")
         await until(pilot, lambda: main.session.trace.failed_legs)
         assert "it has no index" in main.session.trace.failed_legs["lexical"].text
+
+
+async def test_the_engines_phases_are_switched_on_and_off(filled: Server) -> None:
+    settings = wanted(filled.store(INDEX))
+    async with running(open_pipeline(settings, Path()), settings, (100, 30)) as (app, pilot):
+        main = app.main
+        main.perform("search", "wait seconds")
+        await answered(app, pilot)
+        first = main.session.trace.stage("lexical")
+        assert "query" not in [part.name for part in first.parts]
+        main.perform("profile")
+        await until(pilot, lambda: "query" in [part.name for part in main.session.trace.stage("lexical").parts])
+        await answered(app, pilot)
+        assert "query" in screen_text(app)
+        profiled = main.session.trace.stage("lexical")
+        main.perform("profile", "off")
+        assert not main.session.unsettled
+        assert main.session.trace.stage("lexical") == profiled
+
+
+async def test_what_changed_is_read_again(filled: Server) -> None:
+    settings = wanted(filled.store(INDEX))
+    app = ConsoleApp(Launch(Loaded(settings), lambda: open_pipeline(settings, Path())))
+    async with app.run_test(size=(100, 30)) as pilot:
+        main = app.main
+        await until(pilot, lambda: main.session is not None)
+        main.perform("search", "wait seconds")
+        await answered(app, pilot)
+        send(filled, "PUT", f"/{INDEX}/_mapping", {"properties": {"author": {"type": "keyword"}}})
+        added = {"title": "wait", "text": "seconds", "order": 1000}
+        send(filled, "PUT", f"/{INDEX}/_doc/new?refresh=true", added)
+        await pilot.press("f8")
+        await until(pilot, lambda: main.session.pipeline.store.info.documents == len(DOCUMENTS) + 1)
+        assert "author" in main.session.pipeline.store.info.keyword_fields
+        told = "".join(each.message for each in app._notifications)
+        assert f"{len(DOCUMENTS)} → {len(DOCUMENTS) + 1} documents · new: author" in told
+        await answered(app, pilot)
+        assert "new" in main.session.trace.pool.ids, "the query was asked again"
 
 
 async def test_an_engine_that_is_not_there_can_be_tried_again() -> None:

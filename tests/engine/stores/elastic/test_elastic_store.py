@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -17,6 +16,7 @@ from engine.errors import EngineError, IndexMismatchError, SettingsError
 from engine.executor import make_executor
 from engine.pipeline import Pipeline
 from engine.records import Document, RanOn, ScoreKind
+from engine.settings.knobs import replace
 from engine.settings.schema import (
     CutSettings,
     DenseLeg,
@@ -207,10 +207,18 @@ async def test_the_trace_tells_network_from_engine(theirs: Pipeline) -> None:
         assert stage.ran_on is RanOn.REMOTE
         assert [part.name for part in stage.parts][:1] == ["network"]
         assert stage.start_ms <= stage.parts[0].start_ms <= stage.parts[-1].end_ms <= stage.end_ms
-    profiled = msgspec.structs.replace(theirs.store.cluster.settings, profile=True)  # type: ignore[attr-defined]
-    theirs.store.cluster.settings = profiled  # type: ignore[attr-defined]
-    hits = await theirs.store.search_leg(request(LEG, typed("wait for seconds")))
-    assert "query" in [part.name for part in hits.time_parts]
+
+
+async def test_a_profile_is_asked_for_and_kept(theirs: Pipeline) -> None:
+    plain, search = wanted(StoreSettings()), theirs.begin("wait for seconds")
+    await search.finish(plain)
+    profiled = replace(plain, "store.profile", True)
+    assert search.missing(profiled).legs == ("lexical", "dense")
+    trace = await search.finish(profiled)
+    for name in ("lexical", "dense"):
+        assert "query" in [part.name for part in trace.stage(name).parts]  # type: ignore[union-attr]
+    assert not search.missing(profiled).legs
+    assert not search.missing(plain).legs, "an answer with a profile does without one too"
 
 
 async def test_a_body_of_ones_own_and_its_names(theirs: Pipeline, tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ async def test_trouble_is_told_once_and_counted_and_no_answer_at_all_is_an_error
     index: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = WatchedStore(index)
-    store.faults |= {"dense": RuntimeError("gone"), "lexical": RuntimeError("gone")}
+    store.faults |= {"dense": StoreError("gone"), "lexical": StoreError("gone")}
     told: list[str] = []
     listener = Listener(told.append, several=False)
     async with pipeline_on(store) as pipeline:
@@ -204,7 +204,7 @@ async def test_trouble_is_told_once_and_counted_and_no_answer_at_all_is_an_error
     assert len([text for text in told if "dense failed" in text]) == 1
     with pytest.raises(StoreError, match="a: no query was answered"):
         listener.finish(found)
-    assert "68 queries: dense failed: RuntimeError: gone" in capsys.readouterr().err
+    assert "68 queries: dense failed: gone" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -87,10 +87,21 @@ def compared_table(report: Report) -> str:
     pairs = [[each["a"], each["b"], _share(each["rbo"]), _share(each["kendall_tau"])] for each in report["agreement"]]
     parts = (
         grid(["reranker", "reranked", "took", "used"], ended, numeric=["took"]),
+        *_ways_out(report),
         grid(["rank", *(each["name"] for each in report["rerankers"]), "fused by rank"], rows, numeric=["rank"]),
         grid(["", "", "RBO", "tau"], pairs, numeric=["RBO", "tau"]),
     )
     return "\n" + "\n".join(parts)
+
+
+def _ways_out(report: Report) -> list[str]:
+    """What may be done about those that failed; nothing where none did."""
+    lines = [
+        f"{clean(each['name'])} → {clean(each['outcome']['hint'])}\n"
+        for each in report["rerankers"]
+        if each["outcome"]["hint"]
+    ]
+    return ["".join(lines)] if lines else []
 
 
 def _ended(outcome: dict[str, Any]) -> str:

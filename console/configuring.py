@@ -52,8 +52,17 @@ def values(loaded: Loaded) -> list[dict[str, Any]]:
 
 
 def _kept(name: str, value: str, settings: Settings) -> str:
-    """Where a secret setting's value is, or the variable that the chosen provider's key is taken from instead."""
-    row = provider(settings.rerank.provider, settings.providers) if name == "rerank.api_key" else None
+    """Where a secret setting's value is, or the variable that a provider's key is taken from instead."""
+    match split(name):
+        case ("rerank", "api_key"):
+            of = settings.rerank.provider
+        case ("rerank", "cascade", stage, "api_key"):
+            of = settings.rerank.cascade[stage].provider
+        case ("providers", of, "api_key"):
+            pass
+        case _:
+            of = ""
+    row = provider(of, settings.providers)
     place = value if secrets.is_reference(value) else value and "settings"
     if row is not None:
         place = key_source(row, value)

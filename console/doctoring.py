@@ -20,7 +20,7 @@ from console.output import emit, encoded, json_bytes
 from console.text import clean
 from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext
-from engine.errors import RankscopeError
+from engine.errors import RankscopeError, RemoteError
 from engine.rerankers import registry as rerankers
 from engine.rerankers.plugins import PluginHost
 from engine.rerankers.registry import RerankContext
@@ -178,7 +178,12 @@ def judged(what: str, answer: Probe, repeat: int) -> Finding:
 
 async def server(what: str, rerank: RerankSettings, row: Provider, context: RerankContext) -> Finding:
     """What TEI says of itself, against what will be asked of it."""
-    info = await tei_info(rerank, row, context)
+    try:
+        info = await tei_info(rerank, row, context)
+    except RemoteError as error:
+        if error.status == 404:  # it reranks all the same: others speak as TEI does
+            return Finding(f"{what}, model", None, "the server says nothing of itself: it has no /info")
+        raise
     text = f"{info.model}, {info.max_batch} documents a request, {info.max_length} tokens each"
     batch = min(row.batch, row.max_documents or row.batch)
     if not info.reranks:

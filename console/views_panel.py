@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from console.numbers import count, duration
 from console.views_status import outcome_mark
-from engine.records import Outcome, Status
+from engine.records import Outcome, RanOn, Status
 from engine.rerankers.panel import Member, Panel
 
 FUSED, BY_RANK = "fused", "by rank"
@@ -58,6 +58,8 @@ def _of_member(number: int, member: Member) -> Column:
         name, model = model, ""
     scored = len(member.scored)
     spent = spent_text(member.info.usage if member.info else {})
+    if not spent and scored and member.info and member.info.ran_on is RanOn.REMOTE:
+        spent = "from the cache"
     column = _column(name, model, member.order, member.scores, scored, mark, role, state, spent, number)
     return replace(column, hint=member.outcome.hint if member.outcome else "")
 

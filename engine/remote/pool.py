@@ -59,16 +59,21 @@ class ClientPool:
         client = self._clients.get(key) or await self._open(key, request.url)
         return await client.send(service, request, tokens=tokens, deadline=deadline)
 
-    async def _open(self, key: Key, url: str) -> Client:
+    async def load(self) -> ssl.SSLContext:
+        """Import the HTTP library and read the certificates, as the first call does: to time a call without that."""
         async with self._loading:
             if self._tls is None:
                 self._tls = await run_in(self._executor, _load)
-            from engine.remote.client import Client
+            return self._tls
 
-            if key not in self._clients:
-                proxy = None if self.rule.place(url) is Place.MACHINE else _proxy(url)
-                self._clients[key] = Client(key[2], key[3], self._tls, proxy)
-            return self._clients[key]
+    async def _open(self, key: Key, url: str) -> Client:
+        tls = await self.load()
+        from engine.remote.client import Client
+
+        if key not in self._clients:
+            proxy = None if self.rule.place(url) is Place.MACHINE else _proxy(url)
+            self._clients[key] = Client(key[2], key[3], tls, proxy)
+        return self._clients[key]
 
     async def close(self) -> None:
         """Close every connection and write the account."""

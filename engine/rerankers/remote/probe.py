@@ -47,6 +47,8 @@ async def probe(settings: RerankSettings, context: RerankContext, repeat: int = 
     """Ask ``repeat`` times. Raises whatever the reranker raises: ``RemoteError``, ``SettingsError``."""
     found: list[tuple[float, float]] = []
     ms = []
+    if context.remote is not None:
+        await context.remote.load()
     for _ in range(repeat):
         reranker = registry.make(settings, context)
         if isinstance(reranker, Opens):

@@ -95,8 +95,11 @@ def test_doctor_asks_a_reranker_and_stats_counts_it(cli: Cli, index: Path) -> No
         small = cli("doctor", *sets, "--set", "providers.tei.max_documents=64", "--set", "providers.tei.batch=64")
         assert small.code == 1
         assert "but 64 are sent  → set providers.tei.batch = 32" in small.out.decode()
+    with running(vendors.VENDORS["tei"]) as like_tei:
+        told = cli("doctor", "tei", "--set", "rerank.provider=tei", "--set", f"rerank.base_url={like_tei.url}")
+        assert (told.code, "– reranker tei, model: the server says nothing of itself" in told.out.decode()) == (0, True)
     (usage,) = cli("stats", "-o", "json").json
-    assert (usage["provider"], usage["purpose"], usage["calls"], usage["failures"]) == ("tei", "rerank", 4, {})
+    assert (usage["provider"], usage["purpose"], usage["calls"], usage["failures"]) == ("tei", "rerank", 5, {})
     assert "tei" in cli("stats", "--days", "1").out.decode()
 
 
@@ -118,6 +121,22 @@ def test_doctor_fails_where_a_service_does(cli: Cli, answer: Reply, said: str, m
     assert done.code == 1
     assert said in done.out.decode()
     assert KEY not in done.out.decode() + done.err
+
+
+def test_config_show_says_where_the_key_of_every_provider_is(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CO_API_KEY", KEY)
+    (tmp_path / "three.toml").write_text(
+        f'[providers.cohere]\nbatch = 5\n[providers.voyage]\nbatch = 5\n[providers.mine]\napi_key = "{KEY}"\n'
+        '[rerank.cascade.second]\nprovider = "cohere"\n'
+    )
+    rows = {row["name"]: row for row in cli("config", "show", "-c", tmp_path / "three.toml", "--json").json}
+    kept = {name: row["key_from"] for name, row in rows.items() if name.endswith(".api_key") and row["key_from"]}
+    variable = "environment variable CO_API_KEY"
+    assert kept.pop("providers.mine.api_key") == "the settings themselves"
+    assert kept == {"providers.cohere.api_key": variable, "rerank.cascade.second.api_key": variable}
+    assert KEY not in str(rows)
 
 
 def test_doctor_tells_of_missing_things_without_asking_anybody(cli: Cli, tmp_path: Path) -> None:
@@ -256,6 +275,7 @@ def test_several_rerankers_are_compared_on_one_query(cli: Cli, index: Path) -> N
         assert [each["id"] for each in comparison["fused"]] == list(fuse_orders(orders))
         shown = cli(*asking, "-o", "table").out.decode()
         assert all(word in shown for word in ("fused by rank", "RBO", "tau", "401"))
+        assert f"mine → {mine['outcome']['hint']}" in shown
 
 
 def test_what_cannot_be_compared_is_said_before_anything_is_asked(cli: Cli, index: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+from console.cascades import with_stage, without_stage
 from console.judging import grade_from
 from console.rerankers import picked
 from console.session import Session
@@ -48,6 +49,13 @@ class Headless:
                 session.turn("rerank.enabled", words[0] == "on" if words else not session.settings.rerank.enabled)
             case "reranker", (name,):
                 session.change(picked(session, name), f"reranker {name}")
+            case "stage", (name,):
+                settings, stage = with_stage(session.settings, picked(session, name))
+                session.put(settings, f"further stage {stage}")
+            case "unstage", _:
+                settings, stage = without_stage(session.settings)
+                _needs(bool(stage), "there is one stage alone")
+                session.put(settings, f"without stage {stage}")
             case "preset", (name,):
                 session.preset(name)
             case "revert", _:

@@ -55,6 +55,8 @@ HEADLESS = frozenset(
         "set",
         "rerank",
         "reranker",
+        "stage",
+        "unstage",
         "preset",
         "revert",
         "undo",

@@ -40,17 +40,17 @@ class Picked:
 
 
 class FindLine(Input):
-    """Words to find; a space is left to the screen, which marks by it."""
+    """Words to find; space and plus are left to the screen, which marks and adds a stage by them."""
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        return key != "space" and super().check_consume_key(key, character)
+        return key not in ("space", "plus") and super().check_consume_key(key, character)
 
 
 class RerankerScreen(Dialog[Picked]):
     """Gives what was picked. Asks nothing of any service."""
 
     heading = "Rerankers"
-    keys = "type to find · ←→ model · space marks · c compares · + as a further stage · ⏎ uses it"
+    keys = "type finds · ←→ model · space marks · c compares · + stage · ⏎ uses"
 
     DEFAULT_CSS = """
     RerankerScreen > #box { height: 90%; max-width: 140; }
@@ -70,7 +70,7 @@ class RerankerScreen(Dialog[Picked]):
         Binding("left", "model(-1)", "The model before", show=False),
         Binding("right", "model(1)", "The next model", show=False),
         Binding("c", "compare", "Compare the marked", show=False),
-        Binding("plus", "add_stage", "A further stage", show=False),
+        Binding("plus", "add_stage", "A further stage", show=False, priority=True),
         Binding("minus", "remove_stage", "Without the last stage", show=False),
     ]
 
@@ -167,7 +167,7 @@ class RerankerScreen(Dialog[Picked]):
         row = self._row
         text = Text() if row is None else about_text(row, self._models[row.id], self.palette)
         if stages := cascade_text(self._session.settings):
-            text = Text(f"cascade: {stages} · - takes the last away\n", self.palette.accent).append_text(text)
+            text = Text(f"cascade: {stages} · - drops the last\n", self.palette.accent).append_text(text)
         if self._problem:
             text = Text(self._problem, self.palette.error).append("\n").append_text(text)
         self.query_one("#more", Static).update(Content.from_rich_text(text))
@@ -192,10 +192,11 @@ class RerankerScreen(Dialog[Picked]):
         if self._asking or (event.key == "c" and self._marked and not isinstance(self.focused, Input)):
             return
         finding = isinstance(self.focused, Input)
+        coming = self.query_one("#find").has_class("-asked")  # keys of a burst are faster than the focus
         moves = {"down": "cursor_down", "up": "cursor_up", "pagedown": "page_down", "pageup": "page_up"}
         if finding and event.key in moves:
             getattr(self.query_one(OptionList), f"action_{moves[event.key]}")()
-        elif not finding and event.is_printable and event.character and event.character.isalnum():
+        elif not finding and event.is_printable and event.character and (coming or event.character.isalnum()):
             self._find(event.character)
         else:
             return
@@ -213,10 +214,10 @@ class RerankerScreen(Dialog[Picked]):
             self._answered(event.value.strip())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While something is typed its keys are its own; a space still marks."""
+        """While something is typed its keys are its own; a space still marks, and a plus adds a stage."""
         if isinstance(self.focused, Input):
-            return action == "leave" or (action == "mark" and not self._asking)
-        return True
+            return action == "leave" or (action in ("mark", "add_stage") and not self._asking)
+        return action != "remove_stage" or not self.query_one("#find").has_class("-asked")
 
     def action_leave(self) -> None:
         if self._asking:

@@ -29,7 +29,16 @@ from engine.settings.load import load
 from engine.settings.save import save
 from engine.settings.schema import RerankStage, Settings
 from tests import workers
-from tests.console.consoles import QUERY, answered, running, screen_text, session_on, until
+from tests.console.consoles import (
+    QUERY,
+    GatedReranker,
+    answered,
+    gated_pipeline,
+    running,
+    screen_text,
+    session_on,
+    until,
+)
 from tests.corpus import WatchedStore, changed
 
 LOADED = ModelInfo(role="reranker", model="Qwen/Qwen3-Reranker-0.6B", dtype="bf16", device="cpu", backend="causal")
@@ -167,7 +176,7 @@ async def test_plus_adds_a_stage_and_minus_takes_it_away(pipeline: Pipeline) -> 
         await pilot.press("R")
         await until(pilot, lambda: isinstance(app.screen, RerankerScreen))
         await pilot.pause()
-        await pilot.press("home", "plus")
+        await pilot.press("t", "e", "r", "m", "plus")  # as one finds it
         await until(pilot, lambda: "term" in app.main.session.settings.rerank.cascade)
         await until(pilot, lambda: app.main.session.trace.stage("rerank.term") is not None)
         await answered(app, pilot)
@@ -214,16 +223,22 @@ async def test_sentences_are_marked_on_demand_and_moving_on_lets_go(pipeline: Pi
         await until(pilot, lambda: "What carried the score" not in screen_text(app))
 
 
-async def test_escape_stops_the_asking_and_keeps_what_is_known(pipeline: Pipeline) -> None:
-    async with running(pipeline, by("slow", batch=1, token_budget=1), query=QUERY) as (app, pilot):
+async def test_escape_stops_the_asking_and_keeps_what_is_known(index_folder: Path) -> None:
+    gated = GatedReranker()
+    settings = changed(Settings(), rerank={"provider": "gated"})
+    async with running(gated_pipeline(WatchedStore(index_folder), gated), settings, query=QUERY) as (app, pilot):
         await answered(app, pilot)
         app.main.set_focus(app.main.panes.lists.reranked)
-        await pilot.press("a")
-        await until(pilot, lambda: app.main.attributing.running)
-        await pilot.press("escape")
-        await until(pilot, lambda: host_of(app).state.requests == 0)
+        gated.close_gate()
+        await pressed(app, pilot, "a", "0 of 2 by by-length … esc stops")
+        gated.gate.release()  # one window of two: all of it, and without its title
+        await until(pilot, lambda: "1 of 2 by by-length" in screen_text(app))
+        await pressed(app, pilot, "escape", "stopped at 1 of 2")
         assert not app.main.attributing.running
-        assert "stopped" in screen_text(app)
+        asked = len(gated.asked)
+        gated.gate.release()
+        await pilot.pause(0.05)
+        assert len(gated.asked) == asked
 
 
 async def test_without_a_score_there_is_nothing_to_take_apart(pipeline: Pipeline) -> None:

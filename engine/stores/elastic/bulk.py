@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from engine.stores.elastic.faults import causes
 
 BULK_BYTES = 4 << 20
 """Of one request, but for a document that is larger."""
+BULK_DOCUMENTS = 2000
+PATIENCE_S = 2.0
+"""Longest time for which documents wait for more to travel with: a slow embedder's are too dear to lose."""
 REQUESTS = 4
 """Under way at a time: no more than this many times ``BULK_BYTES`` is kept in memory."""
 TRIES = 8
@@ -58,6 +62,8 @@ class Bulk:
     target: str
     refused: Refused
     accepted: int = 0
+    _pending: list[Entry] = field(default_factory=list)
+    _since: float = 0.0
     _done: int = 0
     _sent: deque[tuple[int, asyncio.Task[None]]] = field(default_factory=deque)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REQUESTS))
@@ -72,8 +78,20 @@ class Bulk:
         return self._done
 
     async def add(self, entries: Sequence[Entry]) -> None:
-        """Send them; waits while there is no room. Raises ``EngineError``, also for what was sent before."""
-        for part in portions(entries, BULK_BYTES):
+        """Take them in, and send what makes a request; waits while there is no room. Raises ``EngineError``, also for
+        what was sent before."""
+        self._raise()
+        if not self._pending:
+            self._since = time.monotonic()
+        self._pending += entries
+        size = sum(len(entry.lines) for entry in self._pending)
+        waited = time.monotonic() - self._since
+        if size >= BULK_BYTES or len(self._pending) >= BULK_DOCUMENTS or waited >= PATIENCE_S:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        pending, self._pending = self._pending, []
+        for part in portions(pending, BULK_BYTES):
             self._raise()
             await self._room.acquire()
             task = asyncio.create_task(self._deliver(part))
@@ -81,7 +99,8 @@ class Bulk:
             self._sent.append((part[-1].number + 1, task))
 
     async def drain(self) -> None:
-        """Wait until everything is answered. Raises ``EngineError``."""
+        """Send the rest, and wait until everything is answered. Raises ``EngineError``."""
+        await self._flush()
         if self._sent:
             await asyncio.wait([task for _, task in self._sent])
         self._raise()
@@ -156,12 +175,13 @@ class Bulk:
 
 
 def portions(entries: Sequence[Entry], limit: int) -> list[list[Entry]]:
-    """The entries in order, in lists of at most ``limit`` bytes; a larger one stands alone."""
+    """The entries in order, in lists of at most ``limit`` bytes and ``BULK_DOCUMENTS``; a larger one stands
+    alone."""
     found: list[list[Entry]] = []
     size = limit
     for entry in entries:
         size += len(entry.lines)
-        if size > limit or not found:
+        if size > limit or not found or len(found[-1]) >= BULK_DOCUMENTS:
             found.append([])
             size = len(entry.lines)
         found[-1].append(entry)

@@ -183,15 +183,17 @@ async def test_a_broken_off_build_goes_on_and_the_old_index_serves_meanwhile(
 ) -> None:
     monkeypatch.setattr("engine.indexing.CHUNK", 10)
     monkeypatch.setattr(writer, "REMEMBERED_S", 0.0)
+    monkeypatch.setattr(bulk, "REQUESTS", 1)
+    monkeypatch.setattr(bulk, "BULK_BYTES", 1)  # each document waits for the one before it
     await built(opensearch_2, many(3))
     with pytest.raises(KeyboardInterrupt):
-        await built(opensearch_2, many(60), rebuild=True, stop_at=45)
+        await built(opensearch_2, many(30), rebuild=True, stop_at=25)
     assert aliases(opensearch_2) == {f"{NAME}-000001": [NAME], f"{NAME}-000002": [f"{NAME}-building"]}
     assert len(held(opensearch_2)) == 3
-    report = await built(opensearch_2, many(60), rebuild=True)
-    assert report.resumed >= 10
-    assert (report.resumed + report.added, report.documents, report.generation) == (60, 60, 2)
-    assert held(opensearch_2) == {f"d{number}": number for number in range(60)}
+    report = await built(opensearch_2, many(30), rebuild=True)
+    assert 5 <= report.resumed <= 20
+    assert (report.resumed + report.added, report.documents, report.generation) == (30, 30, 2)
+    assert held(opensearch_2) == {f"d{number}": number for number in range(30)}
     assert aliases(opensearch_2) == {f"{NAME}-000002": [NAME]}
 
 
@@ -365,7 +367,6 @@ async def test_no_more_than_so_many_requests_are_under_way(monkeypatch: pytest.M
     played = Played()
     sending = sender(played)
     await sending.add(entries(200, size=40))
-    assert len(played.requests) >= 90
     await sending.drain()
     assert played.most == bulk.REQUESTS
     assert sending.accepted == 200

@@ -20,6 +20,8 @@ from console.widgets.result_list import moved
 HEAD = 5
 WITH_SCORE = 30
 """Columns at least so wide show scores."""
+NARROWEST = 17
+"""Where there is no room for columns of that width, the first one and those around the active one are shown."""
 
 
 class SideLists(Direct, LinesWidget, can_focus=True):
@@ -95,8 +97,8 @@ class SideLists(Direct, LinesWidget, can_focus=True):
         self.post_message(self.Moved())
 
     def on_click(self, event: events.Click) -> None:
-        width = self._width(self.size.width)
-        self.active = min(event.x // (width + 1), len(self._columns) - 1)
+        shown = self._shown(self.size.width)
+        self.active = shown[min(event.x // (self._width(self.size.width) + 1), len(shown) - 1)]
         place = event.y - HEAD + self._top
         if event.y >= HEAD and (column := self.column) is not None and place < len(column.order):
             self.cursor_id = column.order[place]
@@ -119,7 +121,17 @@ class SideLists(Direct, LinesWidget, can_focus=True):
     # ---- painting
 
     def _width(self, width: int) -> int:
-        return max((width + 1) // max(len(self._columns), 1) - 1, 8)
+        return max((width + 1) // max(len(self._shown(width)), 1) - 1, 8)
+
+    def _shown(self, width: int) -> list[int]:
+        """The numbers of the columns that there is room for."""
+        total = len(self._columns)
+        room = max(width // (NARROWEST + 1), 2) - 1
+        first = max(self.active - room + 1, 1)
+        return [*range(min(total, 1)), *range(first, min(first + room, total))]
+
+    def _seen(self, width: int) -> list[tuple[int, Column]]:
+        return [(number, self._columns[number]) for number in self._shown(width)]
 
     def lines(self, width: int) -> Sequence[Strip]:
         each = self._width(width)
@@ -128,11 +140,12 @@ class SideLists(Direct, LinesWidget, can_focus=True):
 
     def _line(self, width: int, each: int, y: int) -> Strip:
         """A line of the heads: name, model, state, what was spent, and where the cursor's document stands."""
-        row, palette = Row(width), self.palette
-        for number, column in enumerate(self._columns):
+        row, palette, before = Row(width), self.palette, 0
+        for number, column in self._seen(width):
             active = number == self.active
             if number:
-                row.add("─" if y == HEAD - 1 else "│", palette.rule)
+                row.add("─" if y == HEAD - 1 else "‹" if number - before > 1 and not y else "│", palette.rule)
+            before = number
             match y:
                 case 0:
                     row.add("▌" if active else " ", palette.accent)
@@ -146,7 +159,7 @@ class SideLists(Direct, LinesWidget, can_focus=True):
                     row.add(f" {pad(column.spent, each - 1)}", palette.muted)
                 case _:
                     self._cursor_place(row, column, each)
-        return row.strip()
+        return row.right("›" if before < len(self._columns) - 1 and not y else "", palette.rule).strip()
 
     def _cursor_place(self, row: Row, column: Column, each: int) -> None:
         place = column.places.get(self.cursor_id, -1)
@@ -157,7 +170,7 @@ class SideLists(Direct, LinesWidget, can_focus=True):
 
     def _documents(self, width: int, each: int, place: int) -> Strip:
         row = Row(width)
-        for number, column in enumerate(self._columns):
+        for number, column in self._seen(width):
             if number:
                 row.add("│", self.palette.rule)
             if place < len(column.order):

@@ -226,8 +226,14 @@ async def test_marked_rerankers_stand_side_by_side(store: WatchedStore, tei: Loo
             assert f"{pair.rbo:.2f}".removeprefix("0") in text
             await pilot.press("f")
             await pilot.pause()
-            assert "by rank" in screen_text(app)
-            await pilot.press("left", "left", "enter")
+            heads = screen_text(app).splitlines()[1]
+            assert "by rank" in heads
+            assert ("term" in heads, "‹" in heads) == ((False, True) if size[0] == 80 else (True, False))
+            await pilot.press("left", "left", "left")
+            await pilot.pause()
+            heads = screen_text(app).splitlines()[1]
+            assert ("by rank" in heads, "›" in heads) == ((False, True) if size[0] == 80 else (True, False))
+            await pilot.press("right", "enter")
             session = app.main.session
             await until(pilot, lambda: session.settings.rerank.provider == "tei")
             await until(pilot, lambda: not app.main.asking.busy)

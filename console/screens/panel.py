@@ -44,6 +44,7 @@ class PanelScreen(Dialog[Picked]):
     PanelScreen > #box { width: 100%; max-width: 100%; height: 100%; max-height: 100%; }
     PanelScreen #below { height: 8; margin: 1 0 0 0; }
     PanelScreen.-low #below { height: 6; margin: 0; }
+    PanelScreen.-low.-many #below { height: 7; }
     PanelScreen #below Static { width: 1fr; height: 100%; }
     """
 
@@ -71,6 +72,7 @@ class PanelScreen(Dialog[Picked]):
     def on_mount(self) -> None:
         self._lists.focus()
         self._agreements = self.panel.agreements()
+        self.set_class(len(self._agreements) > 5, "-many")
         self._show()
         self._run()
 

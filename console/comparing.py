@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from console.numbers import duration, share
+from console.numbers import duration, share, spent_text
 from console.output import Report, grid
 from console.text import clean
-from console.views_panel import spent_text
 from engine.errors import UsageError
 from engine.report import outcome_json
 from engine.rerankers.panel import Member, Panel

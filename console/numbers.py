@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 
 def score(value: float, digits: int = 3) -> str:
@@ -38,3 +39,21 @@ def duration(value: float) -> str:
 def count(value: int) -> str:
     """``9 412``: thousands apart by a narrow gap."""
     return f"{value:,}".replace(",", " ")
+
+
+def spent_text(usage: Mapping[str, float]) -> str:
+    """``1 234 tokens · 0.002 $``; '' where nothing is known to have been used."""
+    parts = []
+    if "tokens" in usage:
+        parts.append(f"{count(int(usage['tokens']))} tokens")
+    if "searches" in usage:
+        parts.append(_counted(usage["searches"], "search", "searches"))
+    if "usd" in usage:
+        parts.append(f"{usage['usd']:.4f} $")
+    elif not parts and "requests" in usage:
+        parts.append(_counted(usage["requests"], "request", "requests"))
+    return " · ".join(parts)
+
+
+def _counted(number: float, one: str, more: str) -> str:
+    return f"{number:g} {one if number == 1 else more}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from console.numbers import count, duration
+from console.numbers import duration, spent_text
 from console.views_status import outcome_mark
 from engine.records import Outcome, RanOn, Status
 from engine.rerankers.panel import Member, Panel
@@ -94,21 +94,3 @@ def _ended(outcome: Outcome, ms: float) -> str:
         return f"{counts} in {duration(ms)}"
     why = outcome.text or outcome.reason
     return f"{counts}, {why}" if outcome.done else why
-
-
-def spent_text(usage: Mapping[str, float]) -> str:
-    """``1 234 tokens · 0.002 $``; '' where nothing is known to have been used."""
-    parts = []
-    if "tokens" in usage:
-        parts.append(f"{count(int(usage['tokens']))} tokens")
-    if "searches" in usage:
-        parts.append(_counted(usage["searches"], "search", "searches"))
-    if "usd" in usage:
-        parts.append(f"{usage['usd']:.4f} $")
-    elif not parts and "requests" in usage:
-        parts.append(_counted(usage["requests"], "request", "requests"))
-    return " · ".join(parts)
-
-
-def _counted(number: float, one: str, more: str) -> str:
-    return f"{number:g} {one if number == 1 else more}"

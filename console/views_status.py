@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from console.numbers import duration
+from console.numbers import duration, spent_text
 from console.views_local import model_name, worker_lines, worker_text
 from engine.asking import LIMIT
 from engine.local.state import HostState
@@ -139,6 +139,8 @@ def detail_of(trace: Trace) -> tuple[str, ...]:
             parts = (info.provider, info.model, info.device, info.dtype, info.backend)
             lines.append(f"  by {' · '.join(filter(None, parts))}")
             lines += [f"  instruction: {info.instruction}"] if info.instruction else []
+            lines += [f"  at {info.url}"] if info.url else []
+            lines += [f"  used {spent}"] if (spent := spent_text(info.usage)) else []
     return (*lines, *trace.warnings)
 
 

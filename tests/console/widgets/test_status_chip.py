@@ -11,7 +11,7 @@ from console.views_status import scored, status_view
 from console.widgets.status_chip import StatusChip
 from engine.analysis.query import Query
 from engine.ranking import Weighting, rank
-from engine.records import CandidatePool, Outcome, RerankScores, Status
+from engine.records import CandidatePool, Outcome, RerankerInfo, RerankScores, Status
 from engine.trace import Trace
 from tests.console.widgets.bench_app import SETTINGS, lines_of, stage, stages, trace, workbench
 from tests.corpus import changed
@@ -69,6 +69,12 @@ def test_the_detail_has_a_line_per_leg_and_the_warnings() -> None:
     assert detail[0] == "lexical: ok 6/6 in 8.5 ms, 40 match"
     assert detail[-1] == "scores are equal"
     assert any(line.startswith("  by local · minilm") for line in detail)
+
+
+def test_the_detail_says_where_a_service_was_asked_and_what_it_took() -> None:
+    info = RerankerInfo("jina", "v3", url="https://api.jina.ai/v1/rerank", usage={"tokens": 8577, "usd": 0.0004})
+    detail = status_view(replace(trace(), reranker=info)).detail
+    assert detail[-2:] == ("  at https://api.jina.ai/v1/rerank", "  used 8 577 tokens · 0.0004 $")
 
 
 async def test_a_narrow_chip_says_the_short_form_and_a_click_asks_for_all() -> None:

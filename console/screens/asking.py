@@ -49,6 +49,7 @@ class Asking:
         self.newer = False
         self.details: dict[str, Details] = {}
         self._waiting = screen.launch.query
+        self._warned: set[str] = set()
         self._began = 0.0
         self._again = False
 
@@ -268,6 +269,7 @@ class Asking:
                 reranking = next((name for name in reversed(self.under_way) if name.startswith("rerank")), "rerank")
                 self.said[reranking] = f"{done}/{total}"
                 self._screen.answered()
+                self._warn()
             case Finished(trace):
                 self.said.clear()
                 self._screen.answered()
@@ -275,6 +277,15 @@ class Asking:
                     short = failed.outcome.status in ("failed", "partial") and failed.outcome.hint
                     if short and failed.name.startswith("rerank"):
                         self._screen.tell_fault(f"{failed.name}: {failed.outcome.text}", failed.outcome.hint)
+
+    def _warn(self) -> None:
+        """Tell what the reranker warns of (which N fits its budget, what it falls back to), each once."""
+        trace = self.session.trace if self.session else None
+        infos = (trace.reranker, *trace.cascade) if trace else ()
+        said = [text for info in infos if info for text in info.warnings if text not in self._warned]
+        if said:
+            self._warned.update(said)
+            self._screen.tell(" · ".join(said), "warning")
 
     def ask_to_send(self) -> None:
         """Ask about what was held back from services, unless something else is being asked."""

@@ -57,7 +57,8 @@ class DocumentPanel(Direct, ScrolledLines, can_focus=True):
         "Why the document stands where it stands. Each leg: raw score → normalised × weight = its share. Shares and "
         "features add up to the fused score; the blend makes the final one of that and the reranker's. Then the "
         "query's terms, how many documents hold each, and what each gives this one; then the text, with what matched "
-        "marked and the best passage at the bar."
+        "marked and the best passage at the bar. a marks the sentences that carried the rerank score: it is scored "
+        "again without each."
     )
 
     view: DocumentView | None = None

@@ -61,6 +61,7 @@ def _with_options(error: EngineError) -> EngineError:
     hints = {
         "unauthorized": "--api-key env:NAME, or --username NAME --password env:NAME",
         "tls": "--ca-file FILE with the cluster's certificate, or --fingerprint; http:// where it has none",
+        "forbidden": "--index NAME with an index that it may read; listing them takes the right to monitor",
         "connect": "is the engine running, and is this its address?",
     }
     hint = hints.get(error.kind, error.hint)
@@ -193,7 +194,7 @@ def _dense(proposal: Proposal) -> Table:
     assert proposal.vector is not None
     _comment(table, f"{proposal.vector.name}: {proposal.vector_reason}")
     table.add("field", proposal.vector.name)
-    _comment(table, f"Embedder: {made.reason or 'unknown'}")
+    _comment(table, f"Embedder: {made.name or 'unknown'}: {made.reason or 'not looked for'}")
     if made.name:
         table.add("embedder", made.name)
     else:

@@ -52,12 +52,12 @@ class ConnectScreen(Dialog[Path]):
     keys = _KEYS["address"]
 
     DEFAULT_CSS = """
-    ConnectScreen > #box { max-width: 130; height: 90%; max-height: 36; }
+    ConnectScreen > #box { max-width: 130; }
     ConnectScreen #fields { height: auto; }
     ConnectScreen #fields Horizontal { height: 1; }
     ConnectScreen #fields Static { width: 13; }
     ConnectScreen #fields Input { width: 1fr; }
-    ConnectScreen OptionList { display: none; height: 1fr; margin: 1 0 0 0; }
+    ConnectScreen OptionList { display: none; max-height: 45vh; margin: 1 0 0 0; }
     ConnectScreen #said { height: auto; max-height: 8; margin: 1 0 0 0; }
     ConnectScreen.-indices #fields, ConnectScreen.-proposal #fields { display: none; }
     ConnectScreen.-indices #indices, ConnectScreen.-proposal #rows { display: block; }
@@ -158,7 +158,7 @@ class ConnectScreen(Dialog[Path]):
         assert self._listing is not None
         shown = self.query_one("#indices", OptionList)
         able = choice(self._listing, hidden=self._hidden)
-        width = self.query_one("#box").size.width - 4
+        width = self.query_one("#box").size.width - 1
         shown.clear_options()
         shown.add_options([Option(index_text(one, self.palette, width), id=one.asked) for one in _once(able)])
         shown.focus()
@@ -171,7 +171,8 @@ class ConnectScreen(Dialog[Path]):
                 "rankscope index SOURCE --into elasticsearch:NAME --url URL makes one",
             )
         else:
-            self._say(f"{count(len(able))} to choose from" + (f", {hidden} hidden (h)" if hidden else ""))
+            more = f"; {hidden} hidden (h)" if hidden and not self._hidden else ""
+            self._say(f"Each with its documents and size{more}.")
 
     def action_hidden(self) -> None:
         if self._step == "indices":
@@ -202,7 +203,7 @@ class ConnectScreen(Dialog[Path]):
 
     def _options(self) -> Iterator[Option]:
         assert self._found is not None
-        width = self.query_one("#box").size.width - 4
+        width = self.query_one("#box").size.width - 1
         shown = rows(self._found.proposal)
         room = choice_width(shown)
         for row in shown:

@@ -127,9 +127,8 @@ async def run(arguments: argparse.Namespace) -> None:
     client = connect(store)
     await client.indices.delete(index=f"{NAME}-0*")
     await client.close()
-    print(
-        f"{arguments.documents:,} documents, {arguments.dimension} dimensions, {arguments.knn}, load {os.getloadavg()[0]:.1f}"
-    )
+    what = f"{arguments.documents:,} documents, {arguments.dimension} dimensions, {arguments.knn}"
+    print(f"{what}, median of {arguments.rounds}, load {os.getloadavg()[0]:.1f}")
     rates = {name: arguments.documents / median(seconds) for name, seconds in found.items()}
     for name, rate in rates.items():
         ratio = "" if name == "ours" else f"  ours is {rates['ours'] / rate:.2f} times that"

@@ -109,11 +109,12 @@ def _unsure(wanted: str, tried: Sequence[str], fits: Sequence[str], pairs: bool,
         return f"as you say; {said or 'it was not compared with the stored vectors'}"
     left = [name for name in fits if not any(name in one for one in tried)]
     if not fits:
-        return f"unknown: no embedder in the list makes {dimension} dimensions"
+        return f"no embedder in the list makes {dimension} dimensions"
     if not pairs:
-        return f"unknown: no vector could be read to compare; {', '.join(fits)} would fit by the dimension"
-    could = f"; {', '.join(left)} would fit by the dimension, and cannot be tried here" if left else ""
-    return f"unknown{': ' + said if said else ''}{could}"
+        return f"no vector could be read to compare; {', '.join(fits)} would fit by the dimension"
+    could = f"{', '.join(left)} would fit by the dimension, and cannot be tried here" if left else ""
+    fetch = "`rankscope models fetch` brings one here" if any(map(embedders.is_local, left)) else ""
+    return "; ".join(text for text in (said, could, fetch) if text)
 
 
 async def _compared(name: str, proposal: Proposal, pairs: Sequence[Sample], context: EmbedContext) -> tuple[float, str]:

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from console.connecting import look, survey
 from engine.api import open_pipeline
 from engine.errors import EngineError
 from engine.executor import make_executor
 from engine.pipeline import Pipeline
 from engine.records import Document, Outcome, Status
+from engine.settings.load import Loaded
 from engine.settings.schema import BudgetSettings, DenseLeg, LexicalLeg, RerankSettings, Settings, StoreSettings
 from engine.stores.elastic.opening import probe
 from engine.stores.registry import open_store
@@ -99,6 +101,22 @@ def test_who_asks(server: Server) -> None:
     wrong = refusal(signed_out(server, username="elastic", password="not the password"))
     assert wrong.kind == "unauthorized"
     assert "not the password" not in str(wrong)
+
+
+async def test_an_unknown_index_is_looked_at_with_no_more_than_the_right_to_read_it(server: Server) -> None:
+    key = api_key(server, {"indices": [{"names": [INDEX], "privileges": ["read", "view_index_metadata"]}]})
+    found = await look(signed_out(server, api_key=key), Loaded(Settings()))
+    assert found.proposal.fields == {"title": 2.0, "text": 1.0}
+    assert (found.proposal.embedding.name, found.store.kind) == ("static", "elasticsearch")
+    with pytest.raises(EngineError) as refused:
+        await survey(signed_out(server, api_key=key, index=""))
+    assert refused.value.kind == "forbidden"
+    assert "--index" in refused.value.hint
+    listing = await survey(signed_out(server, username=server.username, password=server.password, index=""))
+    assert INDEX in [one.name for one in listing.indices]
+    with pytest.raises(EngineError, match="certificate is not trusted") as untrusted:
+        await survey(signed_out(server, username=server.username, password=server.password, ca_file=""))
+    assert "--ca-file FILE" in untrusted.value.hint
 
 
 def test_whom_to_trust(server: Server, tmp_path: Path) -> None:

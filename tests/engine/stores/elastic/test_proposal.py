@@ -157,7 +157,7 @@ async def test_vectors_by_somebody_else_are_not_claimed() -> None:
     context = EmbedContext(make_executor())
     found = await guess(vectored(256, held), held, context)
     assert (found.embedding.name, found.dense) == ("", False)
-    assert found.embedding.reason.startswith("unknown: static makes others (cosine")
+    assert found.embedding.reason.startswith("static makes others (cosine")
     assert found.weights == {"lexical": 1.0, "dense": 0.0}
     said = await guess(vectored(256, held), held, context, wanted="openai/text-embedding-3-small")
     assert said.embedding.name == "openai/text-embedding-3-small"
@@ -170,7 +170,7 @@ async def test_what_cannot_be_tried_is_named_by_its_dimension() -> None:
     assert "openai/text-embedding-3-small" in found.embedding.reason
     assert "cannot be tried here" in found.embedding.reason
     odd = await guess(vectored(7, held), held, EmbedContext(make_executor()))
-    assert odd.embedding.reason == "unknown: no embedder in the list makes 7 dimensions"
+    assert odd.embedding.reason == "no embedder in the list makes 7 dimensions"
     unread = await guess(vectored(256, []), [], EmbedContext(make_executor()))
     assert "no vector could be read to compare" in unread.embedding.reason
 

@@ -2,4 +2,7 @@
 
 Reading, from the ground up: ``node`` (headers) → ``connection`` (a client) → ``detect`` (which engine) → ``faults`` →
 ``mapping`` (what an index holds) → ``bodies`` (requests, pure) → ``answers`` (replies, pure) → ``store``.
+
+Writing: ``layout`` (mapping, names, pure) → ``bulk`` → ``writer`` → ``building``. An index that nobody described:
+``listing`` → ``proposal`` (pure) → ``embedder_guess``.
 """

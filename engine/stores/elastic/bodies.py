@@ -308,8 +308,8 @@ def by_ids(ids: Sequence[str], fields: Sequence[str] = (), id_field: str = "") -
 
 
 def stored(ids: Sequence[str], shape: IndexShape, wanted: Sequence[str], id_field: str = "") -> Json:
-    """A search for the documents themselves, without vectors, or with the fields in ``wanted`` alone."""
-    leave_out = [*shape.vectors, *shape.sparse]
+    """A search for the documents themselves, without vectors and our ``order``, or the fields in ``wanted``."""
+    leave_out = [*shape.vectors, *shape.sparse, *([ORDER] if shape.ordered else [])]
     source: Json = {"includes": list(wanted)} if wanted else {"excludes": leave_out}
     return {**by_ids(ids, (), id_field), "_source": source}
 

@@ -65,4 +65,5 @@ async def build_in_engine(
         resumed=taken,
         problems=dict(problems),
         seconds=time.perf_counter() - start,
+        cut=writer.cut,
     )

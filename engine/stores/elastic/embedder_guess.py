@@ -66,10 +66,14 @@ async def guess(
 
     wanted   the one that the user says it is: compared as well, and taken all the same
     telling  told what is tried
+
+    Raises ``SettingsError`` where there is no embedder of the wanted name.
     """
     vector = proposal.vector
     if vector is None or (proposal.embedding.sure and not wanted):
         return proposal
+    if wanted:
+        embedders.make(wanted, context, path="--embedder")
     fits = fitting(vector.dimension)
     pairs = [one for one in samples if vector.name in one.vectors][:COMPARED]
     tried: list[str] = []
@@ -85,7 +89,8 @@ async def guess(
         if cosine >= PROOF:
             reason = f"it makes the stored vectors of {len(pairs)} documents from {template!r}: cosine {cosine:.4f}"
             return replace(proposal, embedding=Embedding(name, reason, True, fits, template))
-        tried.append(f"{name} makes others (cosine {cosine:.2f})")
+        other = f"others (cosine {cosine:.2f})" if template else "vectors of another dimension"
+        tried.append(f"{name} makes {other}")
     reason = _unsure(wanted, tried, fits, bool(pairs), vector.dimension)
     return replace(proposal, embedding=Embedding(wanted, reason, False, fits))
 

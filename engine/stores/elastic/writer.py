@@ -71,6 +71,8 @@ class ElasticWriter:
     rebuild      the name may stand for an index already, which is then replaced at the end
     on_problem   told of each document that the engine refuses
 
+    ``cut`` counts documents of this run of which the embedder did not see all.
+
     Entering raises ``UsageError``, ``StoreError`` and ``SettingsError``.
     """
 
@@ -86,7 +88,7 @@ class ElasticWriter:
         on_problem: OnProblem = lambda problem: None,
     ) -> None:
         self.layout = layout
-        self.taken = 0
+        self.taken = self.cut = 0
         self._store, self._base_dir, self._rule = store, base_dir, rule
         self._key, self._rebuild, self._on_problem = layout.key(fingerprint), rebuild, on_problem
         self._refusals = 0
@@ -165,7 +167,8 @@ class ElasticWriter:
 
         Raises ``EngineError``, and ``SettingsError`` for documents with a field of ours.
         """
-        vectors = embedded[0]
+        vectors, cut = embedded
+        self.cut += 0 if cut is None else int(cut.sum())
         entries = []
         for row, item in enumerate(documents):
             check_fields(item.document.fields)

@@ -337,6 +337,12 @@ async def test_a_request_that_is_refused_as_a_whole_is_sent_again_and_given_up_i
     await sending.add(entries(2))
     await sending.drain()
     assert len(played.requests) == 3
+    gone = EngineError("gone", kind="reset")
+    back = Played(gone, gone, {})
+    starting = sender(back)
+    await starting.add(entries(2))
+    await starting.drain()
+    assert starting.accepted == 2
     tired = sender(Played(*[full] * 20))
     await tired.add(entries(1))
     with pytest.raises(EngineError, match="busy"):

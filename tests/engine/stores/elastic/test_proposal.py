@@ -11,7 +11,7 @@ import pytest
 
 from engine.embedders.base import EmbedContext
 from engine.embedders.static import StaticEmbedder
-from engine.errors import EngineError, StoreError
+from engine.errors import EngineError, SettingsError, StoreError
 from engine.executor import make_executor
 from engine.records import Document
 from engine.stores.elastic.detect import ELASTICSEARCH, OPENSEARCH, Engine
@@ -162,6 +162,8 @@ async def test_vectors_by_somebody_else_are_not_claimed() -> None:
     said = await guess(vectored(256, held), held, context, wanted="openai/text-embedding-3-small")
     assert said.embedding.name == "openai/text-embedding-3-small"
     assert said.embedding.reason == "as you say; it was not compared with the stored vectors"
+    with pytest.raises(SettingsError, match="there is no embedder 'openia/x'"):
+        await guess(vectored(256, held), held, context, wanted="openia/x")
 
 
 async def test_what_cannot_be_tried_is_named_by_its_dimension() -> None:

@@ -21,7 +21,7 @@ from engine.ingest.queries import QueryItem
 from engine.pipeline import Pipeline
 from engine.records import FloatArray
 from engine.search import Search
-from engine.settings.schema import Settings
+from engine.settings.schema import RerankSettings, Settings
 
 KEPT = 300
 """Searches that are kept, some 200 KB each; further ones are asked anew when the settings change."""
@@ -72,11 +72,12 @@ class _Entry:
 
 
 class QuerySet:
-    """The queries of ``judgments`` on one index."""
+    """The queries of ``judgments`` on one index. ``agreed`` are the rerankers that may be asked all of them."""
 
     def __init__(self, pipeline: Pipeline, judgments: Judgments) -> None:
         self.pipeline = pipeline
         self.judgments = judgments
+        self.agreed: list[RerankSettings] = []
         self._entries: dict[str, _Entry] = {}
         self._ranking = asyncio.Lock()  # one query's milliseconds of ranking, then frames and keys have their turn
 

@@ -53,16 +53,18 @@ class Estimate:
         return self.place is not Place.MACHINE
 
     @property
-    def text(self) -> str:
-        """In one sentence."""
+    def amount(self) -> str:
+        """``225 requests, 11,250 documents, about 3,419,055 tokens, cost unknown``."""
         what = f"{self.documents:,} documents, " if self.purpose != "embed" else ""
         about = "cost unknown" if self.usd is None else f"about {self.usd:.2f} US$"
         cost = "less than 0.01 US$" if self.usd is not None and self.usd < 0.01 else about
+        return f"{self.requests:,} requests, {what}about {self.tokens:,} tokens, {cost}"
+
+    @property
+    def text(self) -> str:
+        """In one sentence."""
         model = f" ({self.model})" if self.model else ""
-        return (
-            f"{self.purpose} by {self.provider}{model} at {self.host}, on {self.place}: {self.requests:,} requests, "
-            f"{what}about {self.tokens:,} tokens, {cost}"
-        )
+        return f"{self.purpose} by {self.provider}{model} at {self.host}, on {self.place}: {self.amount}"
 
 
 async def estimate(pipeline: Pipeline, settings: Settings, queries: Sequence[str]) -> list[Estimate]:

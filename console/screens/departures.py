@@ -1,12 +1,12 @@
-"""Before the first documents go to a service off this machine: what, where, and whether they may."""
+"""Before the first documents, or a whole set of queries, go to a service off this machine: what, where, whether."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
@@ -15,7 +15,10 @@ from console.numbers import count
 from console.palette import Palette
 from console.screens.dialog import Dialog
 from console.text import clean
+from engine.estimate import Estimate, estimate
+from engine.pipeline import Pipeline
 from engine.remote.offline import Departure
+from engine.settings.schema import Settings
 
 
 class DepartureScreen(Dialog[bool]):
@@ -57,3 +60,53 @@ def departures_text(departures: Sequence[Departure], palette: Palette) -> Text:
         )
     text.append("\nWithout it the fused list stands. ", palette.muted)
     return text.append("remote.offline = true forbids every service.\n", palette.muted)
+
+
+class BatchScreen(Dialog[bool]):
+    """Gives whether a set of queries may be asked, by what it would take."""
+
+    heading = "Ask all these queries?"
+    keys = "y asks · n or esc: nothing is asked"
+
+    DEFAULT_CSS = "BatchScreen > #box { max-width: 84; }"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Ask", show=False),
+        Binding("n", "answer(False)", "Ask nothing", show=False),
+    ]
+
+    def __init__(self, estimates: Sequence[Estimate]) -> None:
+        super().__init__()
+        self._estimates = estimates
+
+    def body(self) -> ComposeResult:
+        yield Static(Content.from_rich_text(estimates_text(self._estimates, self.palette)), markup=False)
+
+    def action_answer(self, agreed: bool) -> None:
+        self.dismiss(agreed)
+
+    def action_leave(self) -> None:
+        self.dismiss(False)
+
+
+def estimates_text(estimates: Sequence[Estimate], palette: Palette) -> Text:
+    """For each service: its name and place, and the estimated requests, documents, tokens and cost."""
+    text = Text()
+    for one in estimates:
+        text.append(f"\n{clean(one.provider)}", palette.heading).append(f" {clean(one.model)}\n", palette.text)
+        text.append("  where  ", palette.muted).append(f"{clean(one.host)}, on {one.place}\n", palette.warning)
+        text.append(f"  {one.purpose:<6} ", palette.muted).append(f"{one.amount}\n", palette.text)
+    return text.append("\nWhat is known already is asked less; nothing is asked twice.\n", palette.muted)
+
+
+async def agreed(app: App[Any], pipeline: Pipeline, settings: Sequence[Settings], queries: Sequence[str]) -> bool:
+    """Whether these queries may be asked under each of the settings: at once where no service off this machine would
+    be, else as the user says. To be awaited in a worker."""
+    told: dict[Estimate, None] = {}
+    for each in settings:
+        if not each.remote.offline:
+            told |= dict.fromkeys(one for one in await estimate(pipeline, each, queries) if one.leaves)
+    if not told:
+        return True
+    answer: bool | None = await app.push_screen_wait(BatchScreen(list(told)))
+    return answer is True

@@ -32,6 +32,7 @@ from engine.evaluation import metrics
 
 if TYPE_CHECKING:
     from console.session import Session
+    from engine.settings.schema import Settings
 
 FREE = ("term", "local")
 """Rerankers that cost nothing but time; with others asking a whole set waits for a key."""
@@ -100,7 +101,7 @@ class QuerySetScreen(Screen[str]):
         self.paint(to_top=True)
         rerank = self._session.settings.rerank
         if rerank.enabled and rerank.provider not in FREE:
-            self.summary.tell(f"r asks {len(self._queries.judged)} queries of {rerank.provider}, which may cost money")
+            self.summary.tell(f"r asks {len(self._queries.judged)} queries of {rerank.provider}")
         else:
             self.action_run()
 
@@ -122,8 +123,13 @@ class QuerySetScreen(Screen[str]):
 
     async def _measure(self) -> None:
         session = self._session
+        saved, now = session.loaded.settings, session.settings
         try:
-            async with aclosing(self._queries.measure(session.loaded.settings, session.settings)) as progress:
+            if not await self._agreed(saved, now):
+                self._done = None
+                self.summary.tell("nothing was asked · r asks", "warning")
+                return
+            async with aclosing(self._queries.measure(saved, now)) as progress:
                 painted = 0.0
                 async for done in progress:
                     self._done = done
@@ -135,6 +141,18 @@ class QuerySetScreen(Screen[str]):
         except RankscopeError as error:
             self._done = None
             self.summary.tell(f"{error.message} · {error.hint}" if error.hint else error.message, "error")
+
+    async def _agreed(self, saved: Settings, now: Settings) -> bool:
+        """Whether the set may be asked by both settings; a service is asked about once."""
+        from console.screens.departures import agreed
+
+        queries = self._queries
+        asking = [now] if saved.rerank == now.rerank else [now, saved]
+        asking = [each for each in asking if each.rerank not in queries.agreed]
+        if not asking or not await agreed(self.app, queries.pipeline, asking, [item.text for item in queries.judged]):
+            return not asking
+        queries.agreed += [each.rerank for each in asking]
+        return True
 
     async def _test(self) -> None:
         """Paint, and add the paired test, which takes too long for a frame."""

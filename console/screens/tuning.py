@@ -17,6 +17,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import Worker, WorkType
 
+from console.screens.departures import agreed
 from console.screens.dialog import Dialog, plain
 from console.screens.tuning_text import ABOUT, gathering_text, offer_text, result_text, running_text, step_text
 from console.session import METRICS, Session
@@ -189,6 +190,10 @@ class TuningScreen(Dialog[Tuned]):
         space, settings = self._space, self._settings
         assert space is not None
         try:
+            queries = [item.text for item in self._data.queries]
+            if not await agreed(self.app, self._session.pipeline, [settings], queries):
+                self._enter(CHOOSING)
+                return
             pools = await gather(
                 self._session.pipeline, self._data, settings, space, on_progress=lambda *at: self._heard(at)
             )

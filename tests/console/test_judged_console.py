@@ -15,7 +15,9 @@ from textual.pilot import Pilot
 
 from console.judging import HEADER, Judgments
 from console.query_set import QuerySet
+from console.screens.departures import BatchScreen
 from console.screens.queries import QuerySetScreen
+from console.screens.tuning import CHOOSING, TuningScreen
 from console.session import Session
 from console.ui import ConsoleApp
 from console.views_judging import fused_rows, last_rows, measured
@@ -25,7 +27,7 @@ from engine.evaluation.experiment import Contender, evaluate
 from engine.evaluation.judged import gains_of
 from engine.evaluation.metrics import parse
 from engine.evaluation.scoring import score_contender
-from engine.settings.schema import Settings
+from engine.settings.schema import ProviderSettings, Settings
 from tests.console.consoles import QUERY, answered, running, screen_text, until
 from tests.corpus import WatchedStore, changed, pipeline_on
 
@@ -285,6 +287,43 @@ async def test_escape_stops_and_what_is_answered_stays(store: WatchedStore, data
         await pilot.press("escape")
         await pilot.pause()
         assert app.screen is app.main
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+async def test_a_set_goes_to_a_service_once_it_was_agreed_to(
+    store: WatchedStore, data: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    far = ProviderSettings(base_url="http://rerank.example.org/v1", models=["m"], price=20.0)
+    settings = changed(Settings(providers={"far": far}), rerank={"provider": "far"})
+    async with judged(store, data, tmp_path, settings, query="", size=size) as (app, pilot, _):
+        app.main.set_focus(None)
+        await pilot.press("Q")
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, QuerySetScreen)
+        assert "r asks 3 queries of far" in screen_text(app)
+        for answer in ("n", "y"):
+            await pilot.press("r")
+            await until(pilot, lambda: isinstance(app.screen, BatchScreen))
+            await pilot.pause()
+            text = screen_text(app)
+            assert all(word in text for word in ("rerank.example.org, on the internet", "3 requests", "tokens", "US$"))
+            await pilot.press(answer)
+            await until(pilot, lambda: app.screen is screen and not screen.running)
+            await pilot.pause()
+            assert ("nothing was asked · r asks" in screen_text(app)) == (answer == "n")
+            assert any(row.shown for row in screen.table.view.rows) == (answer == "y")
+        await pilot.press("r")
+        await until(pilot, lambda: not screen.running)
+        assert app.screen is screen, "it is asked about once"
+        await pilot.press("escape")
+        app.main.perform("tune")
+        await until(pilot, lambda: isinstance(app.screen, TuningScreen))
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, BatchScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, TuningScreen))
+        assert app.screen.state == CHOOSING
 
 
 async def test_closing_the_measurement_ends_its_searches(store: WatchedStore, data: Path) -> None:

@@ -16,9 +16,10 @@ from tomlkit.items import Table
 from console.engine_wish import SIGNS
 from console.indexing import embedding
 from console.locations import Locations
-from engine.errors import EngineError, UsageError
+from engine.errors import EngineError, SettingsError, UsageError
 from engine.files import write_atomically
 from engine.remote.offline import OfflineRule
+from engine.secrets import is_reference
 from engine.settings.load import Loaded
 from engine.settings.schema import StoreSettings
 from engine.stores.elastic.embedder_guess import guess
@@ -36,16 +37,31 @@ class Found:
 
 
 def store_of(url: str, signs: Mapping[str, str], index: str = "") -> StoreSettings:
-    """The ``[store]`` of an address as people type it: without a scheme it is http on port 9200."""
+    """The ``[store]`` of an address as people type it: without a scheme it is http on port 9200.
+
+    Raises ``SettingsError`` for a secret itself where a reference to it belongs: all of this goes into a file.
+    """
     text = url.strip()
     if text and "://" not in text:
         host, slash, path = text.partition("/")
         text = f"http://{host if ':' in host else f'{host}:9200'}{slash}{path}"
     text = text.rstrip("/")
+    _refuse_secrets(text, signs)
     given = {"kind": "elasticsearch", "url": text, "index": index, **signs}
     if ca := given.get("ca_file"):
         given["ca_file"] = os.path.abspath(Path(ca).expanduser())
     return msgspec.convert(given, StoreSettings)
+
+
+def _refuse_secrets(url: str, signs: Mapping[str, str]) -> None:
+    way = "write env:NAME, file:PATH or keyring:NAME, which says where it is"
+    for name in ("api_key", "password", "bearer"):
+        if signs.get(name) and not is_reference(signs[name]):
+            label = name.replace("_", " ")
+            raise SettingsError(f"the {label} itself would stand in the settings file", path=f"store.{name}", hint=way)
+    if any("@" in part.partition("//")[2].partition("/")[0] for part in url.replace(",", " ").split()):
+        hint = "leave it out of the address: user NAME, password env:NAME (--username, --password)"
+        raise SettingsError("the address holds a password, which would stand in the settings file", hint=hint)
 
 
 async def survey(store: StoreSettings, rule: OfflineRule | None = None) -> Listing:

@@ -32,7 +32,7 @@ from engine.remote.offline import OfflineRule
 from engine.remote.pool import ClientPool
 from engine.settings.load import Loaded
 from engine.settings.paths import quote
-from engine.settings.schema import DenseLeg, LexicalLeg
+from engine.settings.schema import DenseLeg, LexicalLeg, StoreSettings
 from engine.stores.embedded.schema import MANIFEST, IndexSpec, read_manifest
 from engine.stores.embedded.writer import IndexWriter
 
@@ -127,9 +127,15 @@ def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: I
         report = asyncio.run(run())
     note(summary(report))
     if wish.engine.kind:
-        store = loaded.settings.store
-        note(f"search it: rankscope connect {store.url} --index {store.index}")
+        note(f"search it: rankscope connect {' '.join(_addresses(loaded.settings.store))} --index {wish.engine.name}")
     return report
+
+
+def _addresses(store: StoreSettings) -> list[str]:
+    """Where the engine is, without a password."""
+    from engine.stores.elastic.connection import hosts
+
+    return ["URL"] if store.cloud_id else hosts(store)[:1]
 
 
 async def _in_engine(

@@ -144,7 +144,12 @@ class ConnectScreen(Dialog[Path]):
         if not url:
             self._say("An address is needed, such as localhost:9200.", "warning")
             return
-        store, rule = store_of(url, self._signs), OfflineRule.of(self._loaded.settings.remote)
+        rule = OfflineRule.of(self._loaded.settings.remote)
+        try:
+            store = store_of(url, self._signs)
+        except RankscopeError as error:
+            self._say(error.message, "error", error.hint)
+            return
         self._work(f"asking {url} …", lambda: survey(store, rule), self._surveyed)
 
     def _surveyed(self, listing: Listing) -> None:

@@ -19,7 +19,7 @@ from console.screens.connect import ConnectScreen
 from console.ui import ConsoleApp
 from console.views_connect import TEXT, index_text, row_text, rows, turned
 from engine.embedders.static import StaticEmbedder
-from engine.errors import StoreError, UsageError
+from engine.errors import SettingsError, StoreError, UsageError
 from engine.executor import make_executor
 from engine.settings.load import load
 from engine.settings.schema import DenseLeg, LexicalLeg
@@ -145,6 +145,17 @@ def test_an_odd_name_and_a_file_that_is_there(tmp_path: Path, monkeypatch: pytes
 )
 def test_addresses_are_taken_as_people_type_them(typed: str, url: str) -> None:
     assert store_of(typed, {}).url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "signs"),
+    [("h", {"api_key": "bm90OmEta2V5"}), ("h", {"password": "hunter2"}), ("https://me:hunter2@h:9200", {})],
+)
+def test_a_secret_itself_is_not_taken_where_a_file_is_written(url: str, signs: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="would stand in the settings file") as refused:
+        store_of(url, signs)
+    assert "env:NAME" in refused.value.hint
+    assert "hunter2" not in refused.value.message + refused.value.hint
 
 
 def test_system_indices_are_hidden_and_the_largest_come_first() -> None:

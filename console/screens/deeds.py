@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from engine.trace import Trace
 
 
+ROOMY = 36
+"""Lines of a terminal from which the waterfall with an engine's phases leaves room for the lists."""
+
+
 class Deeds(JudgingDeeds, LookingDeeds, ExportingDeeds):
     """The actions of one main screen. Methods raise ``RankscopeError``; the screen shows it."""
 
@@ -167,9 +171,12 @@ class Deeds(JudgingDeeds, LookingDeeds, ExportingDeeds):
         """Have the engine tell its phases, in a line per stage; the legs are asked again only to learn them."""
         self._switch("store.profile", "profile", to)
         on = self.session.settings.store.profile
-        if on:
+        if on and self.screen.size.height >= ROOMY:
             self.screen.panes.timings.expanded = True
-        self.screen.tell("the engine tells its phases; it is slower for it" if on else "no phases asked for")
+        self.screen.app.notify(
+            "t shows them, a line each; searches are slower for it" if on else "what is here stays",
+            title="The engine tells its phases" if on else "No phases asked for",
+        )
 
     def _switch(self, path: str, action: str, to: str) -> None:
         """Turn a setting on, off, or over."""

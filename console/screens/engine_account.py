@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -52,9 +53,12 @@ class EngineAccountScreen(Dialog[None]):
         self.query_one("#tree", Static).update(Content.from_rich_text(text))
 
     def _text(self, lines: list[tuple[int, float, str]]) -> Text:
-        text = Text()
+        text, width = Text(), self.query_one("#tree").size.width
         for depth, value, what in lines:
+            number = f"{value:.6g}"
+            indent = 2 * depth + len(number) + 2
+            told = f"\n{' ' * indent}".join(wrap(what, max(width - indent, 20)))
             text.append("  " * depth)
-            text.append(f"{value:.6g}", self.palette.accent if depth < 3 else self.palette.text)
-            text.append(f"  {what}\n", self.palette.text if what.startswith("weight(") else self.palette.muted)
+            text.append(number, self.palette.accent if depth < 3 else self.palette.text)
+            text.append(f"  {told}\n", self.palette.text if what.startswith("weight(") else self.palette.muted)
         return text

@@ -71,7 +71,7 @@ async def test_the_console_on_an_engine(filled: Server) -> None:
 
 async def test_the_engines_phases_are_switched_on_and_off(filled: Server) -> None:
     settings = wanted(filled.store(INDEX))
-    async with running(open_pipeline(settings, Path()), settings, (100, 30)) as (app, pilot):
+    async with running(open_pipeline(settings, Path()), settings, (100, 40)) as (app, pilot):
         main = app.main
         main.perform("search", "wait seconds")
         await answered(app, pilot)

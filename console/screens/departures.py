@@ -95,8 +95,10 @@ def estimates_text(estimates: Sequence[Estimate], palette: Palette) -> Text:
     for one in estimates:
         text.append(f"\n{clean(one.provider)}", palette.heading).append(f" {clean(one.model)}\n", palette.text)
         text.append("  where  ", palette.muted).append(f"{clean(one.host)}, on {one.place}\n", palette.warning)
-        text.append(f"  {one.purpose:<6} ", palette.muted).append(f"{one.amount}\n", palette.text)
-    return text.append("\nWhat is known already is asked less; nothing is asked twice.\n", palette.muted)
+        amount, _, price = one.amount.rpartition(", ")
+        text.append(f"  {one.purpose:<6} ", palette.muted).append(f"{amount}\n", palette.text)
+        text.append(f"         {price}\n", palette.text)
+    return text.append("\nAt the most: what is known already is not asked again.\n", palette.muted)
 
 
 async def agreed(app: App[Any], pipeline: Pipeline, settings: Sequence[Settings], queries: Sequence[str]) -> bool:

@@ -25,7 +25,6 @@ from engine.api import open_pipeline
 from engine.settings.schema import Settings
 from engine.stores.elastic import bodies
 from engine.stores.elastic.connection import connect
-from engine.stores.elastic.detect import detect
 from engine.stores.elastic.mapping import read
 from tests.engine.stores.elastic.parity import Corpus, queries, settings
 from tests.servers.engines import running
@@ -78,7 +77,7 @@ async def measure(store_settings: Settings, at_once: int) -> None:
     )
     lexical = small.legs["lexical"]
     async with connect(store) as client:
-        shape = await read(client, store.index, await detect(client))
+        shape = await read(client, store.index)
         headers = {"accept": "application/json", "content-type": "application/json"}
 
         async def bare(text: str) -> None:

@@ -122,7 +122,7 @@ async def see(store: StoreSettings, base_dir: Path = Path(), rule: OfflineRule |
     """The index that ``store`` names. Raises ``EngineError`` and ``SettingsError``."""
 
     async def ask(cluster: Cluster) -> Seen:
-        shape = await read(cluster.client, store.index, cluster.engine)
+        shape = await read(cluster.client, store.index)
         return Seen(cluster.engine, shape, await _samples(cluster, shape))
 
     return await _asked(store, base_dir, rule, ask)

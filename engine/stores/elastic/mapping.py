@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import SettingsError
-from engine.stores.elastic.detect import Engine
 
 if TYPE_CHECKING:
     from elasticsearch import AsyncElasticsearch
@@ -128,17 +127,17 @@ def _one(wanted: str, known: Mapping[str, Any], shape: IndexShape, what: str, pa
     )
 
 
-async def read(client: AsyncElasticsearch, index: str, engine: Engine) -> IndexShape:
+async def read(client: AsyncElasticsearch, index: str) -> IndexShape:
     """The shape of an index, alias, data stream or pattern: the fields of all the indices behind the name.
 
     Raises what the client raises.
     """
     answer = (await client.indices.get(index=index, allow_no_indices=False)).body
     counted = (await client.count(index=index)).body
-    return shape_of(index, answer, int(counted["count"]), engine)
+    return shape_of(index, answer, int(counted["count"]))
 
 
-def shape_of(name: str, answer: Mapping[str, Any], documents: int, engine: Engine) -> IndexShape:
+def shape_of(name: str, answer: Mapping[str, Any], documents: int) -> IndexShape:
     """The shape in the answer of ``GET /INDEX``."""
     properties: dict[str, Any] = {}
     similarity: Mapping[str, Any] = {}

@@ -67,7 +67,7 @@ async def probe(store: StoreSettings, base_dir: Path, rule: OfflineRule | None =
     try:
         async with asyncio.timeout(OPENING_S):
             engine = await detect(client, store.index)
-            return Found(engine, await read(client, store.index, engine))
+            return Found(engine, await read(client, store.index))
     except TimeoutError:
         raise EngineError(
             f"{at.host}: no answer within {OPENING_S:.0f} s",

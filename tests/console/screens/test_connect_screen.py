@@ -45,7 +45,7 @@ FIELDS = {
 
 
 def seen() -> Seen:
-    shape = shape_of("shop", {"shop-000001": {"mappings": {"properties": FIELDS}, "settings": {}}}, 2, ENGINE)
+    shape = shape_of("shop", {"shop-000001": {"mappings": {"properties": FIELDS}, "settings": {}}}, 2)
     fields = {"name": "a red \x1b[31m chair", "body": "it stands on four legs in a room"}
     return Seen(ENGINE, shape, (Sample(DOCUMENTS[0].__class__("1", {**fields, "sku": "x1"}), {"vector": [1.0] * 256}),))
 

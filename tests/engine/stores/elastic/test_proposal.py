@@ -14,7 +14,7 @@ from engine.embedders.static import StaticEmbedder
 from engine.errors import EngineError, SettingsError, StoreError
 from engine.executor import make_executor
 from engine.records import Document
-from engine.stores.elastic.detect import ELASTICSEARCH, OPENSEARCH, Engine
+from engine.stores.elastic.detect import ELASTICSEARCH, Engine
 from engine.stores.elastic.embedder_guess import fitting, guess, templates
 from engine.stores.elastic.listing import Listed, Sample, Seen, list_indices, listed, see
 from engine.stores.elastic.mapping import shape_of
@@ -30,7 +30,7 @@ LONG = "the flow over a delta wing at supersonic speed was measured in a tunnel 
 
 def seen(properties: Mapping[str, Any], samples: Sequence[Sample] = (), meta: Mapping[str, str] | None = None) -> Seen:
     mappings = {"properties": properties, **({"_meta": {"rankscope": meta}} if meta else {})}
-    shape = shape_of("things", {"things-000001": {"mappings": mappings, "settings": {}}}, 3, ENGINE)
+    shape = shape_of("things", {"things-000001": {"mappings": mappings, "settings": {}}}, 3)
     return Seen(ENGINE, shape, tuple(samples))
 
 
@@ -250,5 +250,5 @@ def test_opensearch_compares_every_vector_where_the_index_has_no_graphs() -> Non
     fields = {"v": {"type": "knn_vector", "dimension": 4, "space_type": "cosinesimil"}}
     for knn, exact in (("true", False), ("false", True)):
         one = {"mappings": {"properties": fields}, "settings": {"index": {"knn": knn}}}
-        field = shape_of("i", {"i": one}, 1, Engine(OPENSEARCH, (2, 19, 1))).vectors["v"]
+        field = shape_of("i", {"i": one}, 1).vectors["v"]
         assert (field.exact, field.indexed, field.is_cosine) == (exact, not exact, True)

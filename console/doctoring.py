@@ -21,6 +21,7 @@ from console.text import clean
 from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext
 from engine.errors import RankscopeError, RemoteError
+from engine.pipeline import Pipeline
 from engine.rerankers import registry as rerankers
 from engine.rerankers.plugins import PluginHost
 from engine.rerankers.registry import RerankContext
@@ -28,9 +29,11 @@ from engine.rerankers.remote.keys import key_of
 from engine.rerankers.remote.probe import Probe, probe, tei_info
 from engine.rerankers.remote.providers import Provider, provider
 from engine.secrets import mask, told_source
+from engine.settings.knobs import replace
 from engine.settings.load import Loaded
 from engine.settings.schema import DenseLeg, RerankSettings, Settings
 
+_QUERY = "is anything found"
 _MARKS = {True: "✓", False: "✗", None: "–"}
 
 
@@ -107,20 +110,37 @@ def folders() -> list[Finding]:
 
 
 async def index(wanted: Wanted) -> list[Finding]:
-    """Whether the index opens and fits the settings, and of an engine's what there is to know of its answers."""
+    """Whether the index opens and fits the settings; of an engine's, how exact it answers and whether each leg does."""
     try:
-        pipeline = open_index(load_for_search(wanted), no_cache=True)
+        loaded = load_for_search(wanted)
+        pipeline = open_index(loaded, no_cache=True)
     except RankscopeError as error:
         return [_failed("index", error)]
     info = pipeline.store.info
-    await pipeline.close()
+    async with pipeline:
+        answers = await legs(pipeline, loaded.settings) if info.kind != "embedded" else []
     made_by = f" by {info.embedder}" if info.embedder else ""
     vectors = f", vectors{made_by} ({info.dimension})" if info.dimension else ", no vectors"
     found = [Finding("index", True, f"{info.name}: {info.documents} documents{vectors}")]
     if info.kind == "embedded":
         return found
     fields = ", ".join(f"{name} ({how})" for name, how in info.analyzers.items()) or "none"
-    return [*found, Finding("text fields", True, fields), *(Finding(info.kind, True, note) for note in info.notes)]
+    notes = (Finding(info.kind, True, note) for note in info.notes)
+    return [*found, Finding("text fields", True, fields), *notes, *answers]
+
+
+async def legs(pipeline: Pipeline, settings: Settings) -> list[Finding]:
+    """Whether each leg of weight above 0 answers a search that is not reranked."""
+    try:
+        trace = await pipeline.search(_QUERY, replace(settings, "rerank.enabled", False))
+    except RankscopeError as error:
+        return [_failed("search", error)]
+    found = []
+    for name, weight in settings.weights.items():
+        if weight > 0 and (stage := trace.stage(name)) is not None:
+            told = stage.outcome.text or f"answered in {duration(stage.end_ms - stage.start_ms)}"
+            found.append(Finding(f"leg {name}", stage.outcome.ok, told, stage.outcome.hint))
+    return found
 
 
 def services(settings: Settings, names: Sequence[str]) -> list[RerankSettings]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +15,9 @@ from engine.settings.schema import StoreSettings
 from engine.stores.elastic.connection import connect, hosts, place
 from engine.stores.elastic.detect import Engine, detect, engine_of
 from engine.stores.elastic.faults import Place, failed_shards, refusal
-from engine.stores.elastic.node import plain
+from engine.stores.elastic.node import PlainNode, plain
 from tests.servers.engines import Server
+from tests.servers.loopback import Reply, serving
 
 FINGERPRINT = "ab:" * 31 + "cd"
 
@@ -78,6 +82,33 @@ def test_addresses(url: str, made: list[str]) -> None:
     store = StoreSettings(url=url)
     assert hosts(store) == made
     assert "secret" not in place(store)
+
+
+@pytest.mark.parametrize(
+    ("signed", "header"),
+    [
+        ({"api_key": "env:OWN"}, "ApiKey a-secret"),
+        ({"bearer": "env:OWN"}, "Bearer a-secret"),
+        ({"username": "me", "password": "env:OWN"}, "Basic bWU6YS1zZWNyZXQ="),
+        ({}, ""),
+    ],
+)
+async def test_ways_of_signing_in(signed: dict[str, Any], header: str) -> None:
+    body = json.dumps({"version": {"number": "9.2.4", "build_flavor": "default"}, "tagline": "You Know, for Search"})
+    async with serving(answer=lambda request: Reply(body=body.encode())) as loopback:
+        store = StoreSettings(url=loopback.url, **signed)
+        async with connect(store, environ={"OWN": "a-secret"}) as client:
+            assert (await detect(client)).name == "elasticsearch"
+        assert {request.headers.get("authorization", "") for request in loopback.requests} == {header}
+
+
+async def test_a_cloud_deployment_is_found_by_its_id() -> None:
+    told = base64.b64encode(b"eu.example.org:9243$abc$kibana").decode()
+    store = StoreSettings(cloud_id=f"mine:{told}", api_key="env:OWN")
+    async with connect(store, environ={"OWN": "k"}) as client:
+        assert [node.base_url for node in client.transport.node_pool.all()] == ["https://abc.eu.example.org:9243"]
+        assert isinstance(client.transport.node_pool.get(), PlainNode)
+    assert place(store) == "mine"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``rankscope doctor`` on a real engine: what it says of a sound index, and of each leg that does not answer."""
+"""``rankscope doctor`` and ``rankscope analyze`` on a real engine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from console.doctoring import Finding, index
 from console.opening import Wanted
+from tests.console.cli.conftest import Cli
 from tests.corpus import DOCUMENTS
 from tests.engine.stores.elastic.parity import Corpus
 from tests.servers.engine_index import send
@@ -25,10 +26,21 @@ def filled(any_engine: Server) -> Iterator[Server]:
     send(any_engine, "DELETE", f"/{INDEX}", ignore=404)
 
 
-async def examined(server: Server, folder: Path, more: str, name: str = INDEX) -> list[Finding]:
+def config(server: Server, folder: Path, more: str, name: str = INDEX) -> Path:
     file = folder / "engine.toml"
     file.write_text(f'[store]\nkind = "{server.kind}"\nurl = "{server.url}"\nindex = "{name}"\n{more}')
-    return await index(Wanted(config=file))
+    return file
+
+
+async def examined(server: Server, folder: Path, more: str, name: str = INDEX) -> list[Finding]:
+    return await index(Wanted(config=config(server, folder, more, name)))
+
+
+def test_terms_are_those_of_the_indexs_own_analyzer(filled: Server, tmp_path: Path, cli: Cli) -> None:
+    done = cli("analyze", "Seconds, nowhere", "-c", config(filled, tmp_path, SOUND), "-o", "json")
+    found = {(term["field"], term["token"]): term["df"] for term in done.json["index"]["terms"]}
+    assert found["text", "seconds"] > 0
+    assert found["text", "nowhere"] == 0
 
 
 async def test_what_it_says_of_an_engine(filled: Server, tmp_path: Path) -> None:

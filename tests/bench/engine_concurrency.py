@@ -94,7 +94,7 @@ async def measure(store_settings: Settings, at_once: int) -> None:
 
 
 def main(name: str, at_once: int) -> None:
-    with running(name) as server:
+    with running(name, measured=True) as server:
         Corpus.cranfield().into(server, "cranfield", "standard")
         print(f"{name}, {at_once} at once, 100 candidates a leg, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         asyncio.run(measure(settings(server.store("cranfield")), at_once))

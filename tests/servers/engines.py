@@ -61,13 +61,16 @@ class Server:
 
 
 @contextmanager
-def running(name: str, *, secure: bool = False, port: int = 0) -> Iterator[Server]:
-    """The engine, started for the block. Skips the test where it cannot be had."""
+def running(name: str, *, secure: bool = False, port: int = 0, measured: bool = False) -> Iterator[Server]:
+    """The engine, started for the block. Skips the test where it cannot be had.
+
+    ``measured`` has its code compiled for speed, which costs the start as much again.
+    """
     if not SCRIPT.exists():
         pytest.skip(f"{name} is not here: no {SCRIPT}")
     if sys.platform != "linux":
         pytest.skip(f"{name} runs on Linux alone")
-    with _apart(name) as environment, tempfile.TemporaryFile() as errors:
+    with _environment(name, measured) as environment, tempfile.TemporaryFile() as errors:
         for _ in range(1 if port else 3):  # another process may take the port between the look and the start
             command = [sys.executable, str(SCRIPT), "run", name, "--port", str(port or _free_port(name))]
             # in a session of its own: an interrupt for the tests would end the script before it can end the engine
@@ -96,20 +99,21 @@ def running(name: str, *, secure: bool = False, port: int = 0) -> Iterator[Serve
 
 
 @contextmanager
-def _apart(name: str) -> Iterator[dict[str, str]]:
-    """The environment to start it in. OpenSearch's nodes would find each other on the loopback interface and form one
-    cluster, which ends with the first of them: its runner takes the first configuration in the class path, and this one
-    says that it is alone."""
-    if not name.startswith("opensearch"):
-        yield dict(os.environ)
-        return
+def _environment(name: str, measured: bool) -> Iterator[dict[str, str]]:
+    """What to start it in. OpenSearch's nodes would find each other on the loopback interface and form one cluster,
+    which ends with the first of them: its runner takes the first configuration in the class path, and this one says
+    that it is alone."""
+    options = [os.environ.get("JDK_JAVA_OPTIONS", "")]
+    if not measured:
+        options.append("-XX:TieredStopAtLevel=1")
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "config"
-        config.mkdir()
-        (config / "opensearch.yml").write_text("discovery.type: single-node\n")
-        Path(folder).chmod(0o755)  # started by root the engine runs as another user
-        options = f"{os.environ.get('JDK_JAVA_OPTIONS', '')} -Xbootclasspath/a:{folder}"
-        yield os.environ | {"JDK_JAVA_OPTIONS": options.strip()}
+        if name.startswith("opensearch"):
+            config = Path(folder) / "config"
+            config.mkdir()
+            (config / "opensearch.yml").write_text("discovery.type: single-node\n")
+            Path(folder).chmod(0o755)  # started by root the engine runs as another user
+            options.append(f"-Xbootclasspath/a:{folder}")
+        yield os.environ | {"JDK_JAVA_OPTIONS": " ".join(options).strip()}
 
 
 def _free_port(name: str) -> int:

@@ -6,14 +6,13 @@ in ``test_export_bodies``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from engine.export.registry import ENGINES, express_in
 from tests.engine.export.on_servers import (
     Console,
-    build,
     load,
     needs_cranfield,
     queries,
@@ -27,15 +26,6 @@ pytestmark = needs_cranfield
 
 SOME = slice(0, 225, 45)
 """Five queries of 225, far apart."""
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Console, dict]]:
-    folder = tmp_path_factory.mktemp("export") / "index"
-    vectors = build(folder)
-    console = Console(folder)
-    yield console, vectors
-    console.close()
 
 
 @pytest.fixture(scope="module")

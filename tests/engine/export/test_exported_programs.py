@@ -7,29 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.export.registry import export
 from engine.settings import knobs
-from tests.engine.export.on_servers import Console, build, load, needs_cranfield, same_order
+from tests.engine.export.on_servers import Console, load, needs_cranfield, same_order
 from tests.servers.engines import Server
 
 pytestmark = needs_cranfield
 
 QUERY = "what similarity laws must be obeyed when constructing aeroelastic models"
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Console, dict]]:
-    folder = tmp_path_factory.mktemp("export") / "index"
-    vectors = build(folder)
-    console = Console(folder)
-    yield console, vectors
-    console.close()
 
 
 def run_all(corpus: tuple[Console, dict], server: Server, folder: Path) -> None:

@@ -19,7 +19,7 @@ from console.native import beside
 from engine.api import open_pipeline
 from engine.export.registry import ENGINES, express_in
 from engine.settings import knobs
-from tests.engine.export.on_servers import Console, build, load, needs_cranfield, queries, same_order, send, shown
+from tests.engine.export.on_servers import Console, load, needs_cranfield, queries, same_order, send, shown
 from tests.servers.engines import Server
 
 pytestmark = needs_cranfield
@@ -60,12 +60,9 @@ def reranker() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory, elasticsearch_8: Server) -> Iterator[Console]:
-    folder = tmp_path_factory.mktemp("export") / "index"
-    load(elasticsearch_8, build(folder))
-    console = Console(folder)
-    yield console
-    console.close()
+def console(corpus: tuple[Console, dict], elasticsearch_8: Server) -> Console:
+    load(elasticsearch_8, corpus[1])
+    return corpus[0]
 
 
 @pytest.fixture(scope="module")
@@ -78,20 +75,20 @@ def trial(elasticsearch_8: Server) -> Iterator[Server]:
     send(elasticsearch_8, "POST", "/_license/start_basic?acknowledge=true")
 
 
-def test_without_a_licence_the_engine_refuses(corpus: Console, elasticsearch_8: Server, reranker: str) -> None:
-    settings = corpus.with_(
+def test_without_a_licence_the_engine_refuses(console: Console, elasticsearch_8: Server, reranker: str) -> None:
+    settings = console.with_(
         rerank__enabled=True, rerank__provider="tei", rerank__base_url=reranker, rerank__text="{text}"
     )
-    _, given = corpus.search("wing flow", settings)
-    made = express_in(ENGINES["elasticsearch"], corpus.wish(settings, given))
+    _, given = console.search("wing flow", settings)
+    made = express_in(ENGINES["elasticsearch"], console.wish(settings, given))
     refused = send(elasticsearch_8, "POST", made.search.path, made.body)
     assert refused.status == 403
     assert "non-compliant for [text_similarity_reranker]" in json.dumps(refused.body)
     assert "Enterprise" in " ".join(made.notes)
 
 
-def test_the_engine_reranks_as_the_console_does(corpus: Console, trial: Server, reranker: str) -> None:
-    settings = corpus.with_(
+def test_the_engine_reranks_as_the_console_does(console: Console, trial: Server, reranker: str) -> None:
+    settings = console.with_(
         rerank__enabled=True,
         rerank__provider="tei",
         rerank__base_url=reranker,
@@ -100,8 +97,8 @@ def test_the_engine_reranks_as_the_console_does(corpus: Console, trial: Server, 
     )
     wrong, ready = [], False
     for text in queries()[::24]:
-        trace, given = corpus.search(text, settings)
-        made = express_in(ENGINES["elasticsearch"], corpus.wish(settings, given))
+        trace, given = console.search(text, settings)
+        made = express_in(ENGINES["elasticsearch"], console.wish(settings, given))
         for request in made.setup if not ready else ():
             body = {**request.body, "service_settings": {**request.body["service_settings"], "api_key": "none"}}
             done = send(trial, request.method, request.path, body)
@@ -115,12 +112,12 @@ def test_the_engine_reranks_as_the_console_does(corpus: Console, trial: Server, 
 
 
 async def test_the_engines_own_list_is_set_beside_ours_after_reranking(
-    corpus: Console, trial: Server, reranker: str
+    console: Console, trial: Server, reranker: str
 ) -> None:
     """The endpoint is the one that the test before made."""
     there = {"store.kind": "elasticsearch", "store.url": trial.url, "rerank.provider": "tei", "rerank.top_n": 30}
     asked = {"rerank.enabled": True, "rerank.base_url": reranker, "rerank.text": "{text}"}
-    settings = knobs.replace_all(corpus.settings, {**there, **asked})
+    settings = knobs.replace_all(console.settings, {**there, **asked})
     async with open_pipeline(settings, Path()) as pipeline:
         search = pipeline.begin("wing flow in a slipstream")
         found = await beside(search, await search.finish(settings), pipeline.store, Path())

@@ -219,6 +219,7 @@ async def works_again(pipeline: Pipeline, settings: Settings) -> None:
     assert {name: one.status for name, one in outcomes(trace).items()} == {"lexical": "ok", "dense": "ok"}
 
 
+@pytest.mark.xdist_group("of its own")
 async def test_killed_in_mid_search_and_started_again(corpus: Corpus) -> None:
     with running("elasticsearch-9") as first:
         fill(first, corpus)

@@ -12,7 +12,7 @@ import pytest
 from tests.engine.stores.elastic.parity import Corpus, compare, needs_cranfield, queries
 from tests.servers.engines import Server
 
-EVERY = 15
+EVERY = 45
 """One query of so many: the whole takes a minute for each engine."""
 
 

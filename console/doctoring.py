@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
 import msgspec
 
+from console.doctoring_local import files, packages
 from console.exit_codes import ExitCode
+from console.findings import Finding
 from console.indexing import embedding
 from console.locations import locations, made
 from console.numbers import duration, score
@@ -20,31 +22,27 @@ from console.output import emit, encoded, json_bytes
 from console.text import clean
 from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext
+from engine.embedders.local import PREFIX
 from engine.errors import RankscopeError, RemoteError
+from engine.local.base import Role
+from engine.local.models.cache import cache_folder
+from engine.local.models.pick import matching_reranker
 from engine.pipeline import Pipeline
-from engine.rerankers import registry as rerankers
+from engine.rerankers.cascade import rerank_stages
+from engine.rerankers.ledger import TERM
 from engine.rerankers.plugins import PluginHost
 from engine.rerankers.registry import RerankContext
 from engine.rerankers.remote.keys import key_of
 from engine.rerankers.remote.probe import Probe, probe, tei_info
 from engine.rerankers.remote.providers import Provider, provider
-from engine.secrets import mask, told_source
+from engine.secrets import told_source
 from engine.settings.knobs import replace
 from engine.settings.load import Loaded
 from engine.settings.schema import DenseLeg, RerankSettings, Settings
 
 _QUERY = "is anything found"
+LOCAL = "local"
 _MARKS = {True: "✓", False: "✗", None: "–"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """``ok`` is None for what was not checked, and is no failure; ``hint`` says how to mend it."""
-
-    what: str
-    ok: bool | None
-    text: str
-    hint: str = ""
 
 
 def examine(names: Sequence[str], wanted: Wanted, *, repeat: int, as_json: bool) -> ExitCode:
@@ -68,16 +66,12 @@ def _line(finding: Finding) -> str:
     return f"{_MARKS[finding.ok]} {clean(finding.what)}: {clean(finding.text)}{hint}\n"
 
 
-def _failed(what: str, error: RankscopeError) -> Finding:
-    return Finding(what, False, mask(error.message), error.hint)
-
-
 async def findings(names: Sequence[str], wanted: Wanted, repeat: int) -> AsyncIterator[Finding]:
     """Every check in turn; each is made even where an earlier one failed, as far as it can be."""
     try:
         loaded = load_settings(wanted)
     except RankscopeError as error:
-        yield _failed("settings", error)
+        yield Finding.failed("settings", error)
         return
     there = loaded.file is not None and loaded.file.exists()
     yield Finding("settings", True, str(loaded.file) if there else "the defaults")
@@ -91,7 +85,7 @@ async def findings(names: Sequence[str], wanted: Wanted, repeat: int) -> AsyncIt
             async for finding in reranker(rerank, loaded, context, repeat):
                 yield finding
         if not names:
-            async for finding in embedding_services(loaded.settings, context):
+            async for finding in embedding_models(loaded.settings, context):
                 yield finding
 
 
@@ -105,7 +99,7 @@ def folders() -> list[Finding]:
             made(folder)
             out.append(Finding(f"folder {name}", True, str(folder)))
         except RankscopeError as error:
-            out.append(_failed(f"folder {name}", error))
+            out.append(Finding.failed(f"folder {name}", error))
     return out
 
 
@@ -115,7 +109,7 @@ async def index(wanted: Wanted) -> list[Finding]:
         loaded = load_for_search(wanted)
         pipeline = open_index(loaded, no_cache=True)
     except RankscopeError as error:
-        return [_failed("index", error)]
+        return [Finding.failed("index", error)]
     info = pipeline.store.info
     async with pipeline:
         answers = await legs(pipeline, loaded.settings) if info.kind != "embedded" else []
@@ -134,7 +128,7 @@ async def legs(pipeline: Pipeline, settings: Settings) -> list[Finding]:
     try:
         trace = await pipeline.search(_QUERY, replace(settings, "rerank.enabled", False))
     except RankscopeError as error:
-        return [_failed("search", error)]
+        return [Finding.failed("search", error)]
     found = []
     for name, weight in settings.weights.items():
         if weight > 0 and (stage := trace.stage(name)) is not None:
@@ -144,32 +138,39 @@ async def legs(pipeline: Pipeline, settings: Settings) -> list[Finding]:
 
 
 def services(settings: Settings, names: Sequence[str]) -> list[RerankSettings]:
-    """The rerankers to ask: those named, with the settings' own address and model for the settings' own provider."""
+    """The rerankers to ask: those named, with the settings' own address and model for the settings' own provider; else
+    every stage of the settings that is more than arithmetic."""
     chosen = settings.rerank
     if not names:
-        return [chosen] if chosen.enabled and chosen.provider not in rerankers.RERANKERS else []
+        return [stage for stage in rerank_stages(settings).values() if stage.provider != TERM]
     plain = RerankSettings()
     return [
-        msgspec.structs.replace(
-            chosen if chosen.provider == name or chosen.provider in rerankers.RERANKERS else plain, provider=name
-        )
-        for name in names
+        msgspec.structs.replace(chosen if chosen.provider in (name, TERM) else plain, provider=name) for name in names
     ]
 
 
 async def reranker(rerank: RerankSettings, loaded: Loaded, base: EmbedContext, repeat: int) -> AsyncIterator[Finding]:
-    """Key, then the probe, then what the server says of itself."""
+    """Key or files, then the probe, then what the server says of itself. What is not here yet is not downloaded."""
     what, settings = f"reranker {rerank.provider}", loaded.settings
     host = PluginHost()
+    dense = next((leg.embedder for leg in settings.legs.values() if isinstance(leg, DenseLeg)), "")
     context = RerankContext(
         base.executor,
         remote=base.remote,
         providers=settings.providers,
         base_dir=loaded.base_dir,
         environ=os.environ,
+        local=base.local,
+        embedder=dense,
         plugins=host,
     )
     try:
+        if rerank.provider == LOCAL:
+            model = rerank.model or matching_reranker(dense)
+            for finding in local_model(what, model, "reranker", rerank.revision, base):
+                yield finding
+            if not finding.ok:
+                return
         row = provider(rerank.provider, settings.providers)
         if row is not None:
             key = key_of(row, rerank.api_key, base_dir=loaded.base_dir)
@@ -179,7 +180,7 @@ async def reranker(rerank: RerankSettings, loaded: Loaded, base: EmbedContext, r
         if row is not None and row.name == "tei":
             yield await server(what, rerank, row, context)
     except RankscopeError as error:
-        yield _failed(what, error)
+        yield Finding.failed(what, error)
     finally:
         host.close()
 
@@ -214,15 +215,29 @@ async def server(what: str, rerank: RerankSettings, row: Provider, context: Rera
     return Finding(f"{what}, model", True, text)
 
 
-async def embedding_services(settings: Settings, context: EmbedContext) -> AsyncIterator[Finding]:
-    """Whether the services that embed answer, each with one text."""
+def local_model(what: str, model: str, role: Role, revision: str, context: EmbedContext) -> Iterator[Finding]:
+    """Packages, then files; the last is ``ok`` where the model can be asked."""
+    yield (found := packages())
+    if found.ok:
+        yield files(what, model, role, revision, context.models or cache_folder(), context.base_dir)
+
+
+async def embedding_models(settings: Settings, context: EmbedContext) -> AsyncIterator[Finding]:
+    """Whether the services and the local models that embed answer, each with one text."""
     legs = (leg.embedder for leg in settings.legs.values() if isinstance(leg, DenseLeg))
     for name in dict.fromkeys(legs):
-        if not embedders.is_remote(name):
+        what = f"embedder {name}"
+        if embedders.is_local(name):
+            model, _, revision = name.removeprefix(PREFIX).partition("@")
+            for finding in local_model(what, model, "embedder", revision, context):
+                yield finding
+            if not finding.ok:
+                continue
+        elif not embedders.is_remote(name):
             continue
         try:
             embedder = embedders.make(name, context)
             await embedder.embed_query("How long does it take to boil an egg?")
-            yield Finding(f"embedder {name}", True, f"{embedder.info.dimension} dimensions")
+            yield Finding(what, True, f"{embedder.info.dimension} dimensions")
         except RankscopeError as error:
-            yield _failed(f"embedder {name}", error)
+            yield Finding.failed(what, error)

@@ -1,9 +1,9 @@
 """The user's keys: a TOML file with a table ``[keys]``, action or list key → key or list of keys.
 
-    [keys]
-    undo = "ctrl+z"
-    list-down = ["down", "ctrl+n"]
-    theme = []                        # no key
+[keys]
+undo = "ctrl+z"
+list-down = ["down", "ctrl+n"]
+theme = []                        # no key
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def read_keymap(file: Path, known: Collection[str] = ()) -> Keymap:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"key map {file}: {error}", hint="write [keys] and lines like undo = \"ctrl+z\"") from error
+        raise SettingsError(f"key map {file}: {error}", hint='write [keys] and lines like undo = "ctrl+z"') from error
     table = tree.get("keys")
     if not isinstance(table, dict) or len(tree) != 1:
         raise SettingsError(f"key map {file}: it has to be one table [keys]", hint='lines are like undo = "ctrl+z"')

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
 from engine.errors import SettingsError, UsageError
+from engine.local.models.cache import snapshot
 from engine.local.models.catalogue import find, presets
 from engine.remote.offline import OfflineRule, Place
 from engine.rerankers.plugins import plugins
@@ -57,6 +59,7 @@ class RerankerRow:
     needs_model  whether a model has to be named
     docs       its documentation
     kept       address and key that the settings have for it
+    download   its files are not on this machine yet: using it fetches them
     """
 
     name: str
@@ -74,6 +77,7 @@ class RerankerRow:
     needs_model: bool = False
     docs: str = ""
     kept: tuple[str, str] = ("", "")
+    download: bool = False
 
     @property
     def id(self) -> str:
@@ -96,12 +100,13 @@ def reranker_rows(
     saved: Settings,
     engines: Collection[str] = tuple(RERANKERS),
     environ: Mapping[str, str] | None = None,
+    models: Path | None = None,
 ) -> tuple[RerankerRow, ...]:
-    """Every reranker there is, in the order of the groups. ``engines`` are those that are no services. Nothing is asked
-    of any."""
+    """Every reranker there is, in the order of the groups. ``engines`` are those that are no services, ``models`` is
+    the folder that keeps models of the hub. Nothing is asked of any."""
     rows = [
         *(_registered_row(name) for name in engines if name != LOCAL),
-        *(local_rows((saved, settings)) if LOCAL in engines else ()),
+        *(local_rows((saved, settings), models) if LOCAL in engines else ()),
         *_service_rows(settings, saved, os.environ if environ is None else environ),
     ]
     order = list(Group)
@@ -154,8 +159,9 @@ def _registered_row(name: str) -> RerankerRow:
     return RerankerRow(name, Group.HERE, name, suits="from another package", price="free")
 
 
-def local_rows(chosen: Sequence[Settings] = ()) -> Iterator[RerankerRow]:
-    """A row for each local model with a short name, after those of other names or folders that settings have."""
+def local_rows(chosen: Sequence[Settings] = (), models: Path | None = None) -> Iterator[RerankerRow]:
+    """A row for each local model with a short name, after those of other names or folders that settings have. With the
+    folder ``models`` each says whether its files are there."""
     missing = "" if find_spec("torch") and find_spec("transformers") else 'needs: pip install "rankscope[local]"'
     stages = [stage for each in chosen for stage in (each.rerank, *each.rerank.cascade.values())]
     for name in dict.fromkeys(stage.model for stage in stages if stage.provider == LOCAL and stage.model):
@@ -163,13 +169,22 @@ def local_rows(chosen: Sequence[Settings] = ()) -> Iterator[RerankerRow]:
             yield RerankerRow(
                 LOCAL, Group.LOCAL, name, (name,), name, "named in the settings", price="free", missing=missing
             )
+    offline = any(each.remote.offline for each in chosen[-1:])
     for name, preset in presets().items():
-        if preset.role == "reranker":
-            about = f"{preset.parameters:g} million parameters · languages: {preset.languages} · {preset.licence}"
-            yield RerankerRow(
-                LOCAL, Group.LOCAL, preset.model, (name,), name, preset.suits, "", price="free", account=about,
-                missing=missing,
-            )  # fmt: skip
+        if preset.role != "reranker":
+            continue
+        absent = models is not None and not _kept(models, preset.model)
+        lacking = missing or ("offline: it is not on this machine yet" if absent and offline else "")
+        about = f"{preset.parameters:g} million parameters · languages: {preset.languages} · {preset.licence}"
+        yield RerankerRow(
+            LOCAL, Group.LOCAL, preset.model, (name,), name, preset.suits, "", price="free", account=about,
+            missing=lacking, download=absent,
+        )  # fmt: skip
+
+
+def _kept(models: Path, model: str) -> bool:
+    found = snapshot(models, model)
+    return found is not None and found.complete
 
 
 def _service_rows(settings: Settings, saved: Settings, environ: Mapping[str, str]) -> Iterator[RerankerRow]:

@@ -20,7 +20,7 @@ class StageAccount:
     kind: str
     score: float
     rank: int
-    tokens: int = -1
+    tokens: tuple[int, int] = (-1, -1)
     truncated: bool = False
     note: str = ""
 
@@ -41,7 +41,7 @@ def stage_accounts(trace: Trace, row: int, unscored: str) -> tuple[StageAccount,
                 kind=said.kind.value,
                 score=score,
                 rank=int(ranked.rank[row]),
-                tokens=int(said.tokens[row]),
+                tokens=said.tokens_of(row),
                 truncated=bool(said.truncated[row]),
                 note="" if score == score else _note(trace, name, settings.top_n, unscored),
             )

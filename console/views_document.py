@@ -16,7 +16,7 @@ from engine.fusion.blends import resolve
 from engine.records import Document, DropRule, QueryTerm
 from engine.rerankers.attribution import Attribution
 from engine.rerankers.cascade import rerank_stages
-from engine.settings.schema import LexicalLeg
+from engine.settings.schema import DenseLeg, LegSettings, LexicalLeg
 from engine.stores.base import Highlight
 from engine.trace import Trace
 
@@ -43,7 +43,7 @@ class LegAccount:
     rank      among what the leg returned, 0 where it did not return the document
     fields    (field, its part of the raw score), for legs that add fields up
     share     of the largest contribution in this account, 0…1, for the bar
-    note      why a number is missing or not the leg's own
+    note      why a number is missing or not the leg's own, or what it rests on
     """
 
     name: str
@@ -71,13 +71,13 @@ class FeatureAccount:
 class RerankAccount:
     """What the reranker said. ``fused_part`` and ``rerank_part`` add up to the final score where the blend has parts.
 
-    ``tokens`` is −1 where the reranker did not tell.
+    ``tokens`` are those that the model saw and those that there are; −1 where the reranker did not tell.
     """
 
     raw: float
     kind: str
     score: float
-    tokens: int
+    tokens: tuple[int, int]
     truncated: bool
     blend: str
     weight: float
@@ -192,7 +192,7 @@ def document_view(
         fused_rank=int(ranking.fused_rank[row]),
         score=float(ranking.score[row]),
         fused_score=float(ranking.fused_score[row]),
-        legs=_legs(trace, row),
+        legs=_legs(trace, row, document is not None and document.cut),
         features=_features(trace, row),
         rerank=rerank,
         rerank_note="" if rerank else _unscored_note(trace, row),
@@ -211,11 +211,12 @@ def _largest(trace: Trace, row: int) -> float:
     return largest or 1.0
 
 
-def _legs(trace: Trace, row: int) -> tuple[LegAccount, ...]:
+def _legs(trace: Trace, row: int, cut: bool = False) -> tuple[LegAccount, ...]:
+    """``cut``: the embedder saw the document's beginning only."""
     pool, ranking = trace.pool, trace.ranking
     largest = _largest(trace, row)
     accounts = []
-    for place, name in enumerate(trace.settings.legs):
+    for place, (name, leg) in enumerate(trace.settings.legs.items()):
         if name not in pool.leg_names:
             accounts.append(LegAccount(name, place, "", NAN, NAN, 0.0, 0.0, 0.0, note=_no_leg(trace, name)))
             continue
@@ -235,7 +236,7 @@ def _legs(trace: Trace, row: int) -> tuple[LegAccount, ...]:
                 share=abs(contribution) / largest,
                 rank=1 + int((pool.scores[pool.returned[:, column], column] > raw).sum()) if returned else 0,
                 fields=() if parts is None else _parts(pool.field_names[name], parts[row].tolist()),
-                note=_leg_note(raw, float(ranking.normalized[row, column]), returned),
+                note=_leg_note(raw, float(ranking.normalized[row, column]), returned) or _embedded_note(leg, cut),
             )
         )
     return tuple(accounts)
@@ -251,6 +252,10 @@ def _leg_note(raw: float, normalized: float, returned: bool) -> str:
     if math.isnan(normalized):
         return "not counted"
     return "" if returned else "completed: the leg did not return it"
+
+
+def _embedded_note(leg: LegSettings, cut: bool) -> str:
+    return "longer than the embedder sees: of its beginning" if cut and isinstance(leg, DenseLeg) else ""
 
 
 def _no_leg(trace: Trace, name: str) -> str:
@@ -279,7 +284,7 @@ def _rerank(trace: Trace, row: int) -> RerankAccount | None:
         raw=float(said.raw[row]),
         kind=said.kind.value,
         score=float(ranking.rerank_score[row]),
-        tokens=int(said.tokens[row]),
+        tokens=said.tokens_of(row),
         truncated=bool(said.truncated[row]),
         blend=resolve(settings.blend, settings.provider),
         weight=settings.weight,

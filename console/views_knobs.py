@@ -148,11 +148,7 @@ def _group(settings: Settings, keys: Keys) -> str:
 
 def greyed(settings: Settings, info: StoreInfo | None = None) -> dict[str, str]:
     """Path → why turning that knob would change nothing; ``info`` None while no index is open."""
-    return {
-        join(keys): reason
-        for keys, _, knob in turned(settings)
-        if (reason := _reason(settings, info, keys, knob))
-    }
+    return {join(keys): reason for keys, _, knob in turned(settings) if (reason := _reason(settings, info, keys, knob))}
 
 
 def _reason(settings: Settings, info: StoreInfo | None, keys: Keys, knob: Knob) -> str:

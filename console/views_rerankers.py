@@ -15,6 +15,8 @@ from console.widgets.lines import fit, pad
 from engine.remote.offline import Place
 
 NAME, WHERE, LAST = 19, 9, 8
+DOWNLOAD = "download"
+"""Stands for the time of a model that is not on this machine yet."""
 LEAST = 12
 """Cells for a model's name where there is little room."""
 WITH_SUITS = 90
@@ -49,7 +51,10 @@ def line_text(row: RerankerRow, model: str, mark: str, last_ms: float, palette: 
     if row.missing:
         return text.append(fit(clean(row.missing), width - NAME - room - 5), palette.absent)
     text.append(f"{PLACES[row.place] if row.place else '?':<{WHERE}}", _far(row, palette))
-    text.append(f"{'–' if math.isnan(last_ms) else duration(last_ms):>{LAST}}", palette.text)
+    if row.download:
+        text.append(f"{DOWNLOAD:>{LAST}}", palette.muted)
+    else:
+        text.append(f"{'–' if math.isnan(last_ms) else duration(last_ms):>{LAST}}", palette.text)
     left = width - NAME - room - WHERE - LAST - 8
     return text.append(f"  {fit(clean(row.suits), left)}", palette.muted) if width > WITH_SUITS else text
 
@@ -72,6 +77,8 @@ def about_text(row: RerankerRow, model: str, palette: Palette) -> Text:
     leaves = row.place is not Place.MACHINE
     where = f"texts go to {clean(row.where)}, on {row.place}" if leaves else "nothing leaves this machine"
     text.append(where, palette.warning if leaves else palette.success)
+    if row.download:
+        text.append(" · not on this machine yet: using it downloads it", palette.warning)
     price = row.price or "price not known here"
     text.append(f"\n{' · '.join(filter(None, (row.account, price)))}", palette.muted)
     return text.append(f"   {row.docs}" if row.docs else "", palette.muted)

@@ -129,6 +129,7 @@ class Recorder:
             token_similarity=Array.of([each.token_similarity for each in scored]),
             cosine=Array.of([each.cosine for each in scored]),
             stood_in=search.ledger.stands_in(settings),
+            total=Array.of([each.total for each in scored], "<i4"),
         )
 
     def _places_of(self, ids: Sequence[str]) -> list[int]:

@@ -88,6 +88,7 @@ class RerankerSection(Section, frozen=True):
     blank             bool[k], the document had nothing to score
     usage             of ``info``, kept apart: a count stays a whole number
     stood_in          ``term`` answered in its place
+    total             tokens of a whole pair, of which ``tokens`` were seen
     """
 
     settings: dict[str, Any]
@@ -101,6 +102,7 @@ class RerankerSection(Section, frozen=True):
     token_similarity: Array
     cosine: Array
     stood_in: bool = False
+    total: Array | None = None
 
 
 class SearchSection(Section, frozen=True):

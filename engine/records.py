@@ -71,10 +71,12 @@ DROP_RULES: tuple[DropRule | None, ...] = (None, *DropRule)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Stored fields of one document, as the source gave them; text is data and may hold anything."""
+    """Stored fields of one document, as the source gave them; text is data and may hold anything. ``cut``: it is longer
+    than what the embedder sees, and its vector stands for its beginning."""
 
     id: str
     fields: Mapping[str, FieldValue]
+    cut: bool = False
 
     def text_of(self, name: str) -> str:
         """The field as text: lists joined by spaces, a missing field as ''."""
@@ -185,6 +187,7 @@ class RerankScores:
     token_similarity  float64[n] for the blend ``ragflow``, NaN where unknown
     tokens            int64[n] tokens the model saw, −1 where unknown
     truncated         bool[n]
+    total             int64[n] tokens that query and document have together, −1 where unknown; None: of no document
     cascade           the same of each further stage, which scored the best of the one before
     """
 
@@ -193,6 +196,7 @@ class RerankScores:
     token_similarity: FloatArray
     tokens: IntArray
     truncated: BoolArray
+    total: IntArray | None = None
     cascade: tuple[RerankScores, ...] = ()
 
     @classmethod
@@ -204,6 +208,10 @@ class RerankScores:
     def stages(self) -> tuple[RerankScores, ...]:
         """Every stage, the first one included."""
         return (self, *self.cascade)
+
+    def tokens_of(self, row: int) -> tuple[int, int]:
+        """Tokens that the model saw of this document's pair, and that the pair has; −1 where unknown."""
+        return int(self.tokens[row]), -1 if self.total is None else int(self.total[row])
 
 
 @dataclass(frozen=True, slots=True)

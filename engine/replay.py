@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import NoReturn
 
 import msgspec
@@ -251,7 +252,8 @@ def _restore(ledger: RerankLedger, section: RerankerSection, ids: tuple[str, ...
     if section.stood_in:
         ledger.stand_in(settings)
     columns = (section.raw, section.tokens, section.truncated, section.token_similarity, section.cosine)
-    answers = map(Scored, *(column.get().tolist() for column in columns))
+    totals = repeat(-1) if section.total is None else section.total.get().tolist()
+    answers = map(Scored, *(column.get().tolist() for column in columns), totals)
     blank = section.blank.get().tolist()
     ledger.known(settings).update(
         (i, UNSCORED if empty else answer) for i, answer, empty in zip(ids, answers, blank, strict=True)

@@ -141,12 +141,13 @@ def _rerank(trace: Trace, row: int, index: int) -> dict[str, Any] | None:
     if score is None:
         return None
     scores = trace.rerank.stages[index]
-    tokens = int(scores.tokens[row])
+    tokens, total = scores.tokens_of(row)
     return {
         "raw": _number(scores.raw[row]),
         "kind": str(scores.kind),
         "score": score,
         "tokens": tokens if tokens >= 0 else None,
+        "total_tokens": total if total >= 0 else None,
         "truncated": bool(scores.truncated[row]),
     }
 

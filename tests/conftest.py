@@ -25,5 +25,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if name := group(item):
             item.add_marker(pytest.mark.xdist_group(name))
 
+
 # As the worker does: oneDNN reads it at the first product, and some test computes one before any bf16.
 spare_broken_tiles()

@@ -131,7 +131,10 @@ class LookingDeeds:
         session, remote = self.session, self.session.pipeline.resources.remote
         try:
             engines = await asyncio.to_thread(registered, session)
-            rows = reranker_rows(session.settings, session.loaded.settings, engines)
+            local = session.pipeline.local
+            rows = await asyncio.to_thread(
+                reranker_rows, session.settings, session.loaded.settings, engines, None, local.models if local else None
+            )
             latest = await asyncio.to_thread(remote.ledger.latest) if remote else {}
         except Exception as error:
             self.screen.tell_error(error)

@@ -266,8 +266,14 @@ def _said(
         return
     row.add(f"{score(said.raw):>7}", palette.text).add(" → ", palette.muted).add(_blank(width)[10:])
     yield _with_bar(row, said.score, min(max(said.score, 0.0), 1.0), palette.rerank)
-    tokens = f"{count(said.tokens)} tokens" if said.tokens >= 0 else ""
-    yield _detail((*about, tokens, "text cut to fit" if said.truncated else ""), palette, width)
+    yield _detail((*about, _tokens(*said.tokens), "text cut to fit" if said.truncated else ""), palette, width)
+
+
+def _tokens(seen: int, total: int) -> str:
+    """``512 of 1 340 tokens``; '' where the reranker did not tell."""
+    if seen < 0:
+        return ""
+    return f"{count(seen)} of {count(total)} tokens" if seen < total else f"{count(seen)} tokens"
 
 
 # --- terms and text ---------------------------------------------------------------------------------------------------

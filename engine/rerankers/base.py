@@ -25,6 +25,7 @@ class RerankDocument:
 class RerankBatch:
     """Scores of documents ``start … start + len(scores)`` of the request; NaN where unanswered.
 
+    ``tokens`` were seen, of ``total`` that query and document have together.
     ``token_similarity`` is the part of the score that provider ``term`` reports, so that its weights stay live.
     ``parts`` say where the batch's time went, in milliseconds of ``perf_counter``.
     """
@@ -32,6 +33,7 @@ class RerankBatch:
     start: int
     scores: FloatArray
     tokens: IntArray | None = None
+    total: IntArray | None = None
     truncated: BoolArray | None = None
     token_similarity: FloatArray | None = None
     parts: tuple[StagePart, ...] = ()

@@ -23,13 +23,15 @@ TERM = "term"
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One document's answer. ``raw`` is NaN for a blank or unanswered document: asked, and still unscored."""
+    """One document's answer: ``tokens`` seen of ``total``, −1 where unknown. ``raw`` is NaN for a blank or unanswered
+    document: asked, and still unscored."""
 
     raw: float
     tokens: int = -1
     truncated: bool = False
     token_similarity: float = math.nan
     cosine: float = math.nan
+    total: int = -1
 
 
 UNSCORED = Scored(math.nan)
@@ -171,7 +173,9 @@ def rerank_scores(
         cosine = np.full(len(pool), np.nan)
         cosine[rows] = [scored.cosine for _, scored in found]
         out.raw[:] = term_score(out.token_similarity, cosine, feature_sum(settings, pool), rerank)
-    return replace(out, kind=kind)
+    total = np.full(len(pool), -1, dtype=np.int64)
+    total[rows] = [scored.total for _, scored in found]
+    return replace(out, kind=kind, total=total)
 
 
 def fallback_settings(settings: RerankSettings) -> RerankSettings:

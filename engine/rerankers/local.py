@@ -122,7 +122,7 @@ def _batch(scores: Scores, split: tuple[StagePart, ...]) -> RerankBatch:
     tokens, totals = np.array(scores.tokens, dtype=np.int64), np.array(scores.totals, dtype=np.int64)
     raw = np.array(scores.scores, dtype=np.float64)
     raw[~np.isfinite(raw)] = math.nan  # a number format that overflowed: no answer rather than a wrong one
-    return RerankBatch(scores.start, raw, tokens, tokens < totals, parts=split)
+    return RerankBatch(scores.start, raw, tokens, totals, tokens < totals, parts=split)
 
 
 def parts(scores: Scores, asked: float, load: tuple[float, float] | None) -> tuple[StagePart, ...]:

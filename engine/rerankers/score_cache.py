@@ -21,10 +21,11 @@ log = logger(__name__)
 LIMIT_BYTES = 512 * 1024 * 1024
 _VARIABLES = 500  # SQLite's smallest limit on bound variables is 999
 _SCHEMA = """
-create table if not exists scores (
-    key blob primary key, raw real not null, tokens integer not null, truncated integer not null, used real not null
+create table if not exists answers (
+    key blob primary key, raw real not null, tokens integer not null, total integer not null,
+    truncated integer not null, used real not null
 ) without rowid;
-create index if not exists scores_used on scores (used);
+create index if not exists answers_used on answers (used);
 """
 
 
@@ -33,6 +34,7 @@ class CachedScore:
     raw: float
     tokens: int = -1
     truncated: bool = False
+    total: int = -1
 
 
 def score_key(*parts: str) -> bytes:
@@ -67,11 +69,12 @@ class ScoreCache:
             try:
                 for some in _chunks(keys):
                     marks = ",".join("?" * len(some))
-                    rows = self._execute(f"select key, raw, tokens, truncated from scores where key in ({marks})", some)
-                    found |= {key: CachedScore(raw, tokens, bool(cut)) for key, raw, tokens, cut in rows}
+                    wanted = f"select key, raw, tokens, truncated, total from answers where key in ({marks})"
+                    rows = self._execute(wanted, some)
+                    found |= {key: CachedScore(raw, tokens, bool(cut), total) for key, raw, tokens, cut, total in rows}
                 for some in _chunks(list(found)):
                     marks = ",".join("?" * len(some))
-                    self._execute(f"update scores set used = ? where key in ({marks})", [time.time(), *some])
+                    self._execute(f"update answers set used = ? where key in ({marks})", [time.time(), *some])
                 if self._db:
                     self._db.commit()
             except sqlite3.Error as error:
@@ -81,12 +84,12 @@ class ScoreCache:
     def put(self, scores: Mapping[bytes, CachedScore]) -> None:
         """Remember scores, and let old ones go when the file has grown over its bound."""
         now = time.time()
-        rows = [(key, score.raw, score.tokens, int(score.truncated), now) for key, score in scores.items()]
+        rows = [(key, score.raw, score.tokens, score.total, int(score.truncated), now) for key, score in scores.items()]
         with self._lock:
             if self._db is None:
                 return
             try:
-                self._db.executemany("insert or replace into scores values (?, ?, ?, ?, ?)", rows)
+                self._db.executemany("insert or replace into answers values (?, ?, ?, ?, ?, ?)", rows)
                 self._db.commit()
                 self._shrink(self._db)
             except sqlite3.Error as error:
@@ -98,7 +101,7 @@ class ScoreCache:
                 self._db.close()
                 self._db = None
 
-    def _execute(self, statement: str, values: Sequence[object]) -> Iterable[tuple[bytes, float, int, int]]:
+    def _execute(self, statement: str, values: Sequence[object]) -> Iterable[tuple[bytes, float, int, int, int]]:
         return self._db.execute(statement, values).fetchall() if self._db else []
 
     def _shrink(self, db: sqlite3.Connection) -> None:
@@ -107,9 +110,9 @@ class ScoreCache:
         pages = db.execute("pragma page_count").fetchone()[0] - db.execute("pragma freelist_count").fetchone()[0]
         if pages * page_size <= self._limit:
             return
-        count = db.execute("select count(*) from scores").fetchone()[0]
+        count = db.execute("select count(*) from answers").fetchone()[0]
         db.execute(
-            "delete from scores where key in (select key from scores order by used limit ?)", (max(1, count // 10),)
+            "delete from answers where key in (select key from answers order by used limit ?)", (max(1, count // 10),)
         )
         db.commit()
 

@@ -54,7 +54,7 @@ class RerankStage:
         similarity = await self._token_similarity([item for item, _ in items])
         cached = await self._cached([item for item, _ in items])
         answers: list[Scored | None] = [
-            None if hit is None else Scored(hit.raw, hit.tokens, hit.truncated, token, item.cosine)
+            None if hit is None else Scored(hit.raw, hit.tokens, hit.truncated, token, item.cosine, hit.total)
             for hit, token, (item, _) in zip(cached, similarity, items, strict=True)
         ]
         committed = self._commit(items, answers, known, 0)
@@ -76,6 +76,7 @@ class RerankStage:
                     cut or (batch.truncated is not None and bool(batch.truncated[offset])),
                     float(token),
                     item.cosine,
+                    -1 if batch.total is None else int(batch.total[offset]),
                 )
             await self._remember(items, asked[batch.start : batch.start + len(batch.scores)], answers)
             committed = self._commit(items, answers, known, committed)
@@ -115,7 +116,7 @@ class RerankStage:
         if self.cache is None or not self.reranker.cacheable:
             return
         fresh = {
-            self._key(items[index][0]): CachedScore(answer.raw, answer.tokens, answer.truncated)
+            self._key(items[index][0]): CachedScore(answer.raw, answer.tokens, answer.truncated, answer.total)
             for index in indices
             if (answer := answers[index]) is not None and not math.isnan(answer.raw)
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from console.rerankers import Group, RerankerRow, local_rows, matching, reranker_rows
@@ -44,6 +46,21 @@ def test_local_models_have_a_row_each() -> None:
     assert {row.model for row in local_rows()} == wanted
     assert {row.id for row in rows().values() if row.group is Group.LOCAL} == {f"local/{name}" for name in wanted}
     assert not any(row.group is Group.LOCAL for row in reranker_rows(SETTINGS, SETTINGS, ("term",), {}))
+
+
+def test_a_local_model_says_whether_it_has_to_be_downloaded(tmp_path: Path) -> None:
+    folder = tmp_path / "models--cross-encoder--ms-marco-MiniLM-L6-v2" / "snapshots" / ("0" * 40)
+    folder.mkdir(parents=True)
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (folder / name).write_text("{}")
+    found = {row.model: row for row in local_rows((SETTINGS,), tmp_path)}
+    assert not found["minilm-l6"].download
+    assert found["minilm-l12"].download
+    assert not found["minilm-l12"].missing
+    offline = Settings(remote=RemoteSettings(offline=True))
+    found = {row.model: row for row in local_rows((SETTINGS, offline), tmp_path)}
+    assert not found["minilm-l6"].missing
+    assert found["minilm-l12"].missing == "offline: it is not on this machine yet"
 
 
 def test_offline_leaves_what_is_on_this_machine() -> None:

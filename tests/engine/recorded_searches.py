@@ -51,7 +51,8 @@ def searches(draw: st.DrawFn) -> Search:
     retrieval.keep_groups("kind", candidates, [draw(st.text(max_size=2)) for _ in candidates])
     known = search.ledger.known(SETTINGS.rerank)
     for i in draw(st.lists(st.sampled_from(candidates), unique=True)) if candidates else ():
-        answer = Scored(draw(_ANY), draw(st.integers(-1, 10**6)), draw(st.booleans()), draw(_SCORE), draw(_ANY))
+        seen, cut = draw(st.integers(-1, 10**6)), draw(st.booleans())
+        answer = Scored(draw(_ANY), seen, cut, draw(_SCORE), draw(_ANY), seen + draw(st.integers(0, 9)) * cut)
         known[i] = draw(st.sampled_from([answer, UNSCORED]))
     return search
 

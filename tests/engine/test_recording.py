@@ -110,6 +110,8 @@ def same_scores(one: RerankScores, other: RerankScores) -> None:
     assert one.kind == other.kind
     for name in ("raw", "token_similarity", "tokens", "truncated"):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes()
+    rows = range(len(one.raw))
+    assert [one.tokens_of(row) for row in rows] == [other.tokens_of(row) for row in rows]
 
 
 # --- what comes back ------------------------------------------------------------------------------------------------

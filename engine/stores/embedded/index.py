@@ -91,7 +91,8 @@ class EmbeddedIndex:
         """Row → document, of those rows that exist."""
         wanted = sorted({row for row in rows if row >= 0})
         ids = dict(zip(wanted, self.ids.ids(np.array(wanted, dtype=np.int64)), strict=True))
-        return {row: Document(ids[row], self._decode(data)) for row, data in self.raw_documents(wanted)}
+        cut = frozenset() if self.cut is None else frozenset(row for row in wanted if self.cut[row])
+        return {row: Document(ids[row], self._decode(data), row in cut) for row, data in self.raw_documents(wanted)}
 
     def raw_documents(self, rows: Sequence[int] | npt.NDArray[Any]) -> Iterator[tuple[int, bytes]]:
         """(row, stored fields as JSON), in the order of ``rows``, which must ascend."""

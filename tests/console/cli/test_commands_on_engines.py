@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from console.doctoring import Finding, index
+from console.doctoring import index
+from console.findings import Finding
 from console.opening import Wanted
 from tests.console.cli.conftest import Cli
 from tests.corpus import DOCUMENTS

@@ -15,7 +15,7 @@ from engine.local.host import LocalHost
 from tests import workers
 from tests.console.cli.conftest import Cli
 from tests.servers.hub import COMMIT, Hub, serving
-from tests.tiny_models import tiny_embedder
+from tests.tiny_models import HIDDEN, tiny_embedder, tiny_reranker
 
 
 @pytest.fixture
@@ -144,3 +144,35 @@ def test_builds_and_searches_with_the_index_s_own_embedder(cli: Cli, tmp_path: P
     assert other.code == 3
     assert f"are by local/{model}@sha256:" in other.err
     assert "--rebuild" in other.err
+
+
+def test_doctor_asks_models_that_are_here(cli: Cli, hub_cache: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    judge, reader = tiny_reranker(tmp_path / "judge", "bert"), tiny_embedder(tmp_path / "reader", "bert")
+    sets = ("--set", "rerank.provider=local", "--set", f"rerank.model={judge}")
+    told = cli("doctor", "local", *sets, "--repeat", "2").out.decode()
+    assert "✓ local models: torch " in told
+    assert f"✓ reranker local, files: {judge}" in told
+    assert f"reranker local: {judge} answered in " in told
+    found = {
+        each["what"]: each for each in cli("doctor", "-o", "json", "--set", f"legs.dense.embedder=local/{reader}").json
+    }
+    assert found[f"embedder local/{reader}, files"]["ok"]
+    assert found[f"embedder local/{reader}"]["text"] == f"{HIDDEN} dimensions"
+    (judge / "tokenizer.json").unlink()
+    broken = cli("doctor", "local", *sets)
+    assert broken.code == 1
+    said = f"{judge} is no whole model: a tokenizer (tokenizer.json) missing"
+    assert f"✗ reranker local, files: {said}" in broken.out.decode()
+
+
+def test_doctor_downloads_no_model(cli: Cli, hub_cache: Path) -> None:
+    found = {
+        each["what"]: each for each in cli("doctor", "local", "--set", "rerank.model=minilm-l6", "-o", "json").json
+    }
+    files = found["reranker local, files"]
+    assert files["ok"] is None
+    assert "is not on this machine yet" in files["text"]
+    assert files["hint"] == "rankscope models fetch cross-encoder/ms-marco-MiniLM-L6-v2"
+    assert "reranker local" not in found
+    assert not hub_cache.exists()

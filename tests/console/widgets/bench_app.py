@@ -128,6 +128,7 @@ def trace(
         given.raw[fused[:3]] = [0.5, 2.0, -1.0]
         given.tokens[fused[:3]] = 212
         given.truncated[fused[0]] = True
+        given = replace(given, total=np.where(given.truncated, 1340, given.tokens))
     if change:
         change(given)
     terms = (

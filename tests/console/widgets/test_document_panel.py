@@ -9,7 +9,7 @@ import pytest
 
 from console.views_document import DocumentView, document_view, text_blocks
 from console.widgets.document_panel import DocumentPanel, best_line
-from engine.records import Outcome, Status
+from engine.records import Document, Outcome, Status
 from engine.stores.base import Highlight
 from tests.console.widgets.bench_app import SETTINGS, TEXT, lines_of, trace, workbench
 from tests.corpus import changed
@@ -78,6 +78,16 @@ def test_why_a_document_is_unscored_or_dropped() -> None:
     assert "401 from cohere" in failed.rerank_note
 
 
+async def test_what_the_models_did_not_see_is_said() -> None:
+    cut = Document("d0", {"text": TEXT}, cut=True)
+    view = document_view(trace(), "d0", cut)
+    assert view is not None
+    assert [leg.note for leg in view.legs] == ["", "longer than the embedder sees: of its beginning"]
+    assert all(leg.note == "" for leg in view_of("d0").legs)
+    first = trace().pool.ids[trace().ranking.fused_order[0]]
+    assert "212 of 1 340 tokens · text cut to fit" in "\n".join(await painted(view_of(first)))
+
+
 def test_the_ranks_stage_by_stage() -> None:
     places = {place.stage: place.rank for place in view_of("d0").places}
     assert places["lexical"] == 1
@@ -108,7 +118,7 @@ async def test_the_panel_says_it_all_at_80_columns() -> None:
         "+ pagerank",
         "= fused",
         "⇅ rerank",
-        "212 tokens",
+        "212 of 1 340 tokens",
         "of fused +",
         "(weighted)",
         "synonym of wait ×0.25",

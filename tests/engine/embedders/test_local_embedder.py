@@ -113,6 +113,7 @@ async def test_index_keeps_the_model_and_marks_what_it_did_not_see(
     assert index.cut is not None
     assert [index.ids.ids(np.array([row]))[0] for row in np.flatnonzero(index.cut)] == ["long"]
     assert index.manifest.vectors == 3
+    assert {found.id: found.cut for found in index.documents(range(4)).values() if found.cut} == {"long": True}
     index.verify()
     index.close()
 

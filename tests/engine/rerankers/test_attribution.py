@@ -165,4 +165,3 @@ async def test_a_real_cross_encoder(folder: Path, tmp_path: Path) -> None:
         assert np.isfinite(found.drops).all()
     finally:
         await pipeline.close()
-

@@ -99,6 +99,7 @@ async def test_what_the_model_did_not_see_is_marked(pipeline: Pipeline) -> None:
     rows = [row for row in trace.ranking.order if trace.rerank.raw[row] == trace.rerank.raw[row]]
     assert trace.rerank.truncated[rows].all()
     assert set(trace.rerank.tokens[rows].tolist()) == {512}
+    assert all(trace.rerank.tokens_of(row)[1] > 600 for row in rows)
 
 
 async def test_loading_counts_against_no_budget_and_is_told(pipeline: Pipeline) -> None:

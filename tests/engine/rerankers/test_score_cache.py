@@ -17,7 +17,7 @@ def keys(n: int, salt: str = "") -> list[bytes]:
 
 def test_scores_outlive_the_process(tmp_path: Path) -> None:
     path = tmp_path / "cache" / "scores.sqlite3"
-    scores = {key: CachedScore(i / 7, i, i % 2 == 0) for i, key in enumerate(keys(1500))}
+    scores = {key: CachedScore(i / 7, i, i % 2 == 0, 2 * i) for i, key in enumerate(keys(1500))}
     first = ScoreCache(path)
     first.put(scores)
     first.close()

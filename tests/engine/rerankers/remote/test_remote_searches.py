@@ -235,9 +235,7 @@ async def test_a_failure_that_passes_is_retried(ask: Callable[..., Any]) -> None
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
-async def test_no_key_in_outcome_log_or_report(
-    status: int, ask: Callable[..., Any], logged: Callable[[], str]
-) -> None:
+async def test_no_key_in_outcome_log_or_report(status: int, ask: Callable[..., Any], logged: Callable[[], str]) -> None:
     """Even where the service repeats the key in its error."""
     own = {"cohere": ProviderSettings(retries=0, headers={"X-Team": "env:TEAM_TOKEN"})}
     body = json.dumps({"message": f"the key {KEY} of team-token-1234 was refused"}).encode()

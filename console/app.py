@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.collector import settle
 from console.keymap import read_keymap
 from console.launch import Launch
 from console.locations import locations
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 FPS = "120"
 """At Textual's own 60 frames a second a drag of a slider is painted twice as late."""
-
-GC_THRESHOLDS = (10_000, 3, 1_000)
-"""A frame makes some 20,000 objects; with the default thresholds a full collection interrupts a slider at random."""
 
 
 def run_app(
@@ -58,7 +55,7 @@ def run_app(
         theme=theme,
         notices=tuple(notices),
         log=places.log_file,
-        settled=tune_collector,
+        settled=settle,
     )
     return ConsoleApp(launch).run()
 
@@ -100,10 +97,3 @@ def hold_keys() -> None:
 def prepare_textual() -> None:
     """Set what Textual reads when it is imported."""
     os.environ.setdefault("TEXTUAL_FPS", FPS)
-
-
-def tune_collector() -> None:
-    """Leave what stands now out of every collection, and collect rarely: for a process that is one console."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)

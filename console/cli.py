@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from console.collector import collect_rarely
 from console.commands.options import data_option, settings_options
 from console.exit_codes import ExitCode, describe, exit_code
 from console.text import clean
@@ -172,4 +173,5 @@ def _end(error: BaseException, door: Door) -> int:
 
 def main() -> None:
     """Entry point of ``rankscope``."""
+    collect_rarely()
     sys.exit(run(sys.argv[1:]))

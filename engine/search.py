@@ -116,7 +116,7 @@ class Search:
 
     def _ranked(self, settings: Settings) -> Callable[[], Trace]:
         self.ledger.heed(settings.providers)
-        hits, documents, analysis = self.retrieval.hits, self._documents, self.analysis
+        query, hits, documents, analysis = self.query, self.retrieval.hits, self._documents, self.analysis
         pool, effective = self.retrieval.pool(settings), self.ledger.effective(settings)
         askings = rerank_stages(effective)
         known = [(dict(self.ledger.known(each)), self.ledger.info(each), each) for each in askings.values()]
@@ -133,7 +133,7 @@ class Search:
             reranker, *cascade = [info for _, info, _ in known] or [None]
             said = [text for info in (reranker, *cascade) if info for text in info.warnings]
             return Trace(
-                self.query,
+                query,
                 settings,
                 pool,
                 scores,

@@ -82,6 +82,7 @@ class LocalHost:
         """``offline`` fetches nothing from the hub; ``base_dir`` is what the settings' folder of models is relative
         to; ``command`` starts another worker than ours."""
         self._keep_alive_s, self._base_dir = settings.keep_alive_s, base_dir
+        self._heeded = settings, offline
         self._configure = self._configuration(settings, offline)
         self._command = command
         self._environment = dict(environment or {})
@@ -188,6 +189,9 @@ class LocalHost:
 
     def heed(self, settings: LocalSettings, offline: bool) -> None:
         """From now on these settings count; threads with the next model that is loaded."""
+        if (settings, offline) == self._heeded:
+            return
+        self._heeded = settings, offline
         configure = self._configuration(settings, offline)
         if configure != self._configure:
             self._configure = configure

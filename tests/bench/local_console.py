@@ -21,7 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from console.app import prepare_textual, tune_collector
+from console.app import prepare_textual
+from console.collector import settle
 
 prepare_textual()
 
@@ -90,7 +91,7 @@ async def main(documents: int) -> None:
                 await asyncio.sleep(0.02)
             app.call_later(app.main.perform, "fused")
             await asyncio.sleep(0.5)
-            tune_collector()
+            settle()
             painted = Painted(app)
             print(
                 f"{'ms':<28}{'late p50':>8}{'p95':>8}{'p99':>8}{'max':>8}{'work p99':>11}{'max':>8}"

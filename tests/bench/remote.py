@@ -37,6 +37,7 @@ import msgspec
 from httpx_aiohttp import AiohttpTransport
 
 from console.cli import run
+from console.collector import collect_rarely
 from engine.api import open_pipeline
 from engine.executor import make_executor
 from engine.ingest.queries import QueryItem, read_queries
@@ -322,6 +323,7 @@ async def main(corpus: Path, rounds: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
+        collect_rarely()
         run(["index", sys.argv[1], "--into", f"{temporary}/index"])
         rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
         asyncio.run(main(Path(sys.argv[1]), rounds, Path(temporary)))

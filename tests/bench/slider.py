@@ -21,7 +21,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from console.app import prepare_textual, tune_collector
+from console.app import prepare_textual
+from console.collector import settle
 
 prepare_textual()
 
@@ -106,7 +107,7 @@ async def console(size: tuple[int, int], store: WatchedStore, count: int) -> Mov
         assert len(app.main.session.trace.pool) == POOL
         app.main.perform("weights")
         await asyncio.sleep(0.6)
-        tune_collector()
+        settle()
         return await moves(Painted(app), count)
 
     return await run(app, size, drive)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -512,3 +514,17 @@ async def test_two_searches_do_not_disturb_each_other(store: WatchedStore) -> No
     together = await asyncio.gather(*(pipeline.search(query, DEFAULT) for query in queries))
     for query, trace in zip(queries, together, strict=True):
         assert_same(trace, await pipeline.search(query, DEFAULT))
+
+
+async def test_a_search_that_is_done_goes_without_the_collector(store: WatchedStore) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        search = pipeline_on(store).begin(QUERY)
+        await search.finish(DEFAULT)
+        turned = search.turn(changed(DEFAULT, weights={"dense": 0.1}))
+        left = weakref.ref(search), weakref.ref(turned.pool.scores)
+        del search, turned
+        assert [each() for each in left] == [None, None]
+    finally:
+        gc.enable()

@@ -86,6 +86,8 @@ def _batches(
 
 def estimate_tokens(text: str) -> int:
     """Roughly: four letters of an alphabet make a token, and any other character is one (CJK, emoji)."""
+    if text.isascii():
+        return -(-len(text) // _CHARS_PER_TOKEN)
     letters = sum(len(run) for run in _LETTERS.findall(text))
     return -(-letters // _CHARS_PER_TOKEN) + len(text) - letters
 

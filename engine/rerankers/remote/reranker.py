@@ -81,8 +81,7 @@ class RemoteReranker:
     @property
     def info(self) -> RerankerInfo:
         """What answered so far, with the usage of this asking."""
-        model, warnings = self._model or self._named, tuple(self._warnings)
-        return replace(self._info, model=model, usage=dict(self._usage), warnings=warnings)
+        return self._info
 
     async def rerank(self, query: str, documents: list[RerankDocument]) -> AsyncIterator[RerankBatch]:
         """The scores, request by request as they are answered."""
@@ -151,6 +150,8 @@ class RemoteReranker:
             self._usage["attempts"] += answer.attempts - 1
         self._named = self._named or answer.parsed.model
         self._warnings |= dict.fromkeys(answer.parsed.warnings)
+        told, warnings = self._model or self._named, tuple(self._warnings)
+        self._info = replace(self._info, model=told, usage=dict(self._usage), warnings=warnings)
         return RerankBatch(
             start,
             answer.parsed.scores,

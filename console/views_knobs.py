@@ -9,7 +9,6 @@ from typing import Any
 
 from console.widgets.landscape_line import StripRow, Strips, scale_of
 from console.widgets.slider import KnobRow
-from engine.errors import SettingsError
 from engine.fusion.blends import BLENDS, resolve
 from engine.fusion.combiners import COMBINERS
 from engine.local.instructions import INSTRUCTIONS
@@ -68,8 +67,10 @@ class Layout:
 
 def knob_rows(settings: Settings, saved: Settings, greyed: Mapping[str, str]) -> tuple[KnobRow, ...]:
     """Every live knob of these settings, in the order of the groups; ``greyed`` is path → reason."""
+    before = {keys: value for keys, value, _ in knobs.leaves(saved)}
     rows = [
-        _row(settings, saved, keys, value, knob, greyed.get(join(keys), "")) for keys, value, knob in turned(settings)
+        _row(settings, keys, value, before.get(keys, value), knob, greyed.get(join(keys), ""))
+        for keys, value, knob in turned(settings)
     ]
     order = {group: place for place, group in enumerate(_groups(settings))}
     return tuple(sorted(rows, key=lambda row: order[row.group]))
@@ -92,20 +93,12 @@ def _stage(settings: Settings, keys: Keys) -> RerankStage:
     return settings.rerank.cascade[keys[2]] if keys[1] == "cascade" else settings.rerank
 
 
-def _row(settings: Settings, saved: Settings, keys: Keys, value: Any, knob: Knob, reason: str) -> KnobRow:
-    path = join(keys)
+def _row(settings: Settings, keys: Keys, value: Any, before: Any, knob: Knob, reason: str) -> KnobRow:
+    """``before`` is what the file has, and the value itself where the file has no such leg or feature."""
     legs = list(settings.legs)
-    before = _saved_value(saved, path, value)
     low, high = _track(keys, knob, value)
     leg = legs.index(keys[1]) if keys[0] == "weights" and keys[1] in legs else -1
-    return KnobRow(path, _label(keys, knob), _group(settings, keys), knob, value, before, low, high, leg, reason)
-
-
-def _saved_value(saved: Settings, path: str, value: Any) -> Any:
-    try:
-        return knobs.get(saved, path)
-    except SettingsError:  # the file has no such leg or feature
-        return value
+    return KnobRow(join(keys), _label(keys, knob), _group(settings, keys), knob, value, before, low, high, leg, reason)
 
 
 def _track(keys: Keys, knob: Knob, value: Any) -> tuple[float, float]:

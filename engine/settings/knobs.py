@@ -74,18 +74,22 @@ def paths(settings: Settings) -> Iterator[str]:
 
 def leaves(settings: Settings) -> Iterator[tuple[Keys, Any, Shape]]:
     """Keys, value and shape of every value, map entries one by one."""
-    yield from _leaves(settings, (), ROOT, kinds_of(settings))
+    found: list[tuple[Keys, Any, Shape]] = []
+    _gather(found, settings, (), ROOT, kinds_of(settings))
+    return iter(found)
 
 
-def _leaves(node: Any, keys: Keys, shape: Shape, kinds: Mapping[str, str]) -> Iterator[tuple[Keys, Any, Shape]]:
-    if shape.form == "value":
-        yield keys, node, shape
-        return
+def _gather(
+    found: list[tuple[Keys, Any, Shape]], node: Any, keys: Keys, shape: Shape, kinds: Mapping[str, str]
+) -> None:
     items = node.items() if isinstance(node, dict) else ((name, getattr(node, name)) for name in node.__struct_fields__)
     for key, value in items:
         inner = child(shape, key, kinds)
         assert inner is not None
-        yield from _leaves(value, (*keys, key), inner, kinds)
+        if inner.form == "value":
+            found.append(((*keys, key), value, inner))
+        else:
+            _gather(found, value, (*keys, key), inner, kinds)
 
 
 def _shape(settings: Settings, keys: Keys) -> Shape:

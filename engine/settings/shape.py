@@ -65,8 +65,13 @@ def child(parent: Shape, key: str, kinds: Kinds) -> Shape | None:
         kind = kinds.get(key, key)
         record = LEG_KINDS.get(kind)
         return Shape("table", record, f"legs.<{kind}>") if record else None
-    types = fields_of(parent.type)
-    return _classify(types[key], f"{parent.pattern}.{key}".lstrip(".")) if key in types else None
+    return _children(parent.type, parent.pattern).get(key)
+
+
+@cache
+def _children(record: type[msgspec.Struct], pattern: str) -> Mapping[str, Shape]:
+    """What stands below a table of this record: the knob panel walks the settings at every frame."""
+    return {name: _classify(kind, f"{pattern}.{name}".lstrip(".")) for name, kind in fields_of(record).items()}
 
 
 def _classify(kind: Any, pattern: str) -> Shape:

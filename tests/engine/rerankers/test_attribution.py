@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from itertools import pairwise
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.api import open_pipeline
 from engine.errors import UsageError
 from engine.executor import make_executor
 from engine.local.host import LocalHost
@@ -23,6 +25,8 @@ from engine.search import Search
 from engine.settings.schema import RerankStage, Settings
 from tests import workers
 from tests.corpus import DOCUMENTS, WatchedStore, build, changed
+from tests.servers.loopback import serving
+from tests.servers.vendors import VENDORS
 from tests.tiny_models import tiny_reranker
 
 TEXT = "Bees make honey. Suspend a thread for a number of seconds! The sky is blue."
@@ -165,3 +169,18 @@ async def test_a_real_cross_encoder(folder: Path, tmp_path: Path) -> None:
         assert np.isfinite(found.drops).all()
     finally:
         await pipeline.close()
+
+
+async def test_a_service_gets_every_variant_in_one_request(folder: Path) -> None:
+    async with serving(answer=VENDORS["tei"]) as server:
+        settings = by("tei", base_url=server.url)
+        async with open_pipeline(settings, folder.parent) as pipeline:
+            search = await searched(pipeline, settings)
+            before = len(server.requests)
+            found = await last(search)
+            row = search.trace.pool.ids.index("long")  # type: ignore[union-attr]
+            assert found.whole == search.trace.rerank.raw[row]  # type: ignore[union-attr]
+    (request,) = server.requests[before:]
+    assert len(json.loads(request.body)["texts"]) == 1 + len(found.passages)
+    assert found.complete
+    assert np.isfinite(found.drops).all()

@@ -199,7 +199,8 @@ def _choose(plan: _Plan, encoder: PairEncoder, progress: Progress) -> _Choice:
         else:
             if within(parity):
                 return _Choice(backend, loaded, parity, plan.format, notes)
-            notes += (f"{name} in {plan.format} differs by {parity.difference:.3g}, allowed {parity.limit:.3g}",)
+            by = f"{parity.difference:.3g} (allowed {parity.limit:.3g})"
+            notes += (f"{name} in {plan.format} differs by {by} from the fp32 reference and is not used",)
         fell_back = fell_back or f"{name} in {plan.format}"
     loaded = plan.load(torch.float32)
     backend = Padded(loaded, types)

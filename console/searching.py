@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,9 +55,11 @@ class Wish:
         return cls(given or (Format.NDJSON if many else Format.JSON), run, depth)
 
 
-def search_once(text: str, wanted: Wanted, wish: Wish, *, track: str = "", rerankers: str = "") -> None:
-    """One query, on request by several ``rerankers`` beside the settings' own. An error of the search is raised after
-    everything that was found is written."""
+def search_once(
+    text: str, wanted: Wanted, wish: Wish, *, track: str = "", rerankers: str = "", facets: str = ""
+) -> None:
+    """One query, on request by several ``rerankers`` beside the settings' own, and with the counts of the fields that
+    ``facets`` names. An error of the search is raised after everything that was found is written."""
     loaded = load_for_search(wanted)
     names = comparing.names_of(rerankers, loaded.settings) if rerankers else []
 
@@ -71,6 +73,9 @@ def search_once(text: str, wanted: Wanted, wish: Wish, *, track: str = "", reran
                 report["track"] = tracked_json(await follow(search, loaded.settings, track))
             if names:
                 report["comparison"] = await comparing.compared(search, loaded.settings, names)
+            if facets:
+                counts = await search.facets([name.strip() for name in facets.split(",") if name.strip()])
+                report["facets"] = {name: [asdict(each) for each in found] for name, found in counts.items()}
             lines = deep_lines(search, loaded.settings, SINGLE, wish.depth)
             if wish.run is not None:
                 with replacing(wish.run) as file:
@@ -80,7 +85,9 @@ def search_once(text: str, wanted: Wanted, wish: Wish, *, track: str = "", reran
                     emit("".join(lines).encode())
                 case Format.TABLE:
                     compared = comparing.compared_table(report["comparison"]) if names else ""
-                    emit(encoded(table(report) + (tracked_table(report["track"]) if track else "") + compared))
+                    counted = counts_table(report["facets"]) if facets else ""
+                    tracked = tracked_table(report["track"]) if track else ""
+                    emit(encoded(table(report) + counted + tracked + compared))
                 case Format.JSON | Format.NDJSON:
                     emit(json_bytes(report) if wish.stdout is Format.JSON else json_line(report))
         tell(trace)
@@ -259,6 +266,15 @@ def tracked_table(track: Report) -> str:
         lines.append(f"fused: rank {track['fused_rank']}, score {number(track['fused_score'])}")
         lines.append("rerank: " + (f"score {number(track['rerank'])}" if track["rerank"] is not None else "unscored"))
     return "\n" + "\n  ".join(map(clean, lines)) + "\n"
+
+
+def counts_table(facets: Report) -> str:
+    """A line per field: its values, most frequent first, with how many documents each has."""
+    lines = (
+        f"{clean(name)}: " + (", ".join(f"{clean(each['value'])} {each['count']}" for each in found) or "no values")
+        for name, found in facets.items()
+    )
+    return "\n" + "".join(f"{line}\n" for line in lines)
 
 
 def _fate(track: Report) -> str:

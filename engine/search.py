@@ -24,7 +24,7 @@ from engine.resources import Resources
 from engine.retrieval import Retrieval, reselect
 from engine.settings.schema import DenseLeg, LexicalLeg, RerankSettings, Settings
 from engine.stages import StageRecorder
-from engine.stores.base import Highlight
+from engine.stores.base import FacetCount, Highlight
 from engine.trace import Event, Finished, Fused, Trace
 
 SHOWN = 60
@@ -349,6 +349,17 @@ class Search:
             return []
         document = (await self.fetch([document_id]))[document_id]
         return await self.resources.store.highlights(self.query, leg, document)
+
+    async def facets(self, fields: Sequence[str], size: int = 10) -> dict[str, list[FacetCount]]:
+        """The most frequent values of these fields in everything that a leg matches: a lexical one where there is one.
+
+        Raises ``SettingsError`` for a field that cannot be counted, ``StoreError``. None for a blank query.
+        """
+        settings = self.trace.settings if self.trace else None
+        if settings is None or self.query.blank:
+            return {}
+        legs = sorted(settings.legs, key=lambda name: not isinstance(settings.legs[name], LexicalLeg))
+        return await self.resources.store.facets(self.retrieval.request(legs[0], settings), fields, size)
 
     def _lexical(self) -> LexicalLeg | None:
         """The first lexical leg of the latest settings."""

@@ -26,6 +26,7 @@ FORMATS = [str(name) for name in Format]
 )
 @click.option("--syntax", is_flag=True, help='Read "phrases", -exclusions and field:terms in --queries as well.')
 @click.option("--track", metavar="ID", help="Follow this document through every stage, even if nothing returned it.")
+@click.option("--facets", metavar="FIELDS", help="Count these fields' values in all that matches, as in lang,year.")
 @click.option(
     "--rerankers",
     metavar="NAMES",
@@ -46,6 +47,7 @@ def command(
     depth: int,
     syntax: bool,
     track: str | None,
+    facets: str | None,
     rerankers: str | None,
     format_: str | None,
     wanted: Wanted,
@@ -59,6 +61,7 @@ def command(
       rankscope search "sleep" --set weights.dense=0 --set rerank.enabled=false
       rankscope search "sleep" --filter lang=en --filter lang=de
       rankscope search "sleep" --track asyncio.sleep -o table
+      rankscope search "sleep" --facets module,kind -o table
       rankscope search "sleep" --rerankers term,jina,cohere -o table
       rankscope search "sleep" | jq '.results[0].legs'
 
@@ -94,8 +97,10 @@ def command(
         raise click.UsageError("give either a query or --queries FILE", click.get_current_context())
     wish = Wish.of(Format(format_) if format_ else None, run_file, depth, many=queries is not None)
     if queries is None:
-        search_once(" ".join(query), wanted, wish, track=track or "", rerankers=rerankers or "")
-    elif track or rerankers:
+        search_once(" ".join(query), wanted, wish, track=track or "", rerankers=rerankers or "", facets=facets or "")
+    elif track or rerankers or facets:
+        if facets:
+            raise click.UsageError("--facets counts what one query matches", click.get_current_context())
         if rerankers:
             raise click.UsageError("--rerankers compares on one query", click.get_current_context())
         raise click.UsageError("--track follows one document through one query", click.get_current_context())

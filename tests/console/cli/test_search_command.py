@@ -244,3 +244,20 @@ def test_no_leg_left_is_3(
     assert many.code == 3
     assert not Path("x.trec").exists()
     assert f"{queries}:1: query q 1: " in many.err
+
+
+def test_facets_count_what_matches(cli: Cli, tmp_path: Path) -> None:
+    rows = [("a", "red thread", "en"), ("b", "red cord", "en"), ("c", "red wire", "de"), ("d", "blue", "fr")]
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text("".join(json.dumps({"_id": i, "text": text, "lang": lang}) + "\n" for i, text, lang in rows))
+    index = str(tmp_path / "index")
+    assert cli("index", str(corpus), "--into", index).code == 0
+    found = cli("search", "red", "--index", index, "--facets", "lang, lang").json["facets"]
+    assert found == {"lang": [{"value": "en", "count": 2}, {"value": "de", "count": 1}]}
+    assert b"\nlang: en 2, de 1\n" in cli("search", "red", "--index", index, "--facets", "lang", "-o", "table").out
+    none = cli("search", "-o", "table", "--facets=lang", "--index", index, "--", "nowhere")
+    assert b"\nlang: no values\n" in none.out
+    wrong = cli("search", "red", "--index", index, "--facets", "lan")
+    assert wrong.code == 2
+    assert "the nearest is 'lang'" in wrong.err
+    assert "one query" in cli("search", "--queries", str(corpus), "--index", index, "--facets", "lang").err

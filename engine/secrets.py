@@ -121,7 +121,7 @@ def resolve(reference: str, *, base_dir: Path | None = None, environ: Mapping[st
         return Secret(reference, "settings")
     kind, _, name = reference.partition(":")
     if kind == "env":
-        value = (os.environ if environ is None else environ).get(name, "")
+        value = (os.environ if environ is None else environ).get(name, "").strip()
         problem, hint = f"the variable {name} is not set", f"export {name}=…"
     elif kind == "file":
         value, problem = _from_file((base_dir or Path.cwd()) / Path(name).expanduser())

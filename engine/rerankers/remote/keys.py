@@ -33,12 +33,10 @@ def key_of(
 
     Where ``kept_elsewhere``, call it in a thread. Raises ``SettingsError`` where a needed key is nowhere.
     """
-    if reference:
+    if reference := reference or provider.api_key:
         return resolve(reference, base_dir=base_dir, environ=environ)
     variables = os.environ if environ is None else environ
     for place in provider.keys:
-        if is_reference(place):
-            return resolve(place, base_dir=base_dir, environ=environ)
         if value := _value(place, variables):
             return Secret(value, f"env:{place}")
     if not provider.needs_key:
@@ -53,7 +51,7 @@ def key_of(
 
 def kept_elsewhere(provider: Provider, reference: str = "") -> bool:
     """Whether the key or a header is in a file or a keyring: reading it takes time, and belongs in a thread."""
-    places = (reference, *provider.keys, *provider.headers.values())
+    places = (reference or provider.api_key, *provider.headers.values())
     return any(is_reference(place) and not place.startswith("env:") for place in places)
 
 
@@ -71,12 +69,10 @@ def with_headers(
 
 def key_source(provider: Provider, reference: str = "", environ: Mapping[str, str] | None = None) -> str:
     """Where the key would come from, without looking at it: ``env:NAME``, ``file:PATH``; '' where there is none."""
-    if reference:
+    if reference := reference or provider.api_key:
         return reference if is_reference(reference) else "settings"
     variables = os.environ if environ is None else environ
     for place in provider.keys:
-        if is_reference(place):
-            return place
         if _value(place, variables):
             return f"env:{place}"
     return ""

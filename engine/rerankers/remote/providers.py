@@ -44,8 +44,9 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     headers          header fields that are always sent
     instruction, max_tokens  the request field that takes ``rerank.instruction``, ``rerank.max_tokens``; '': none does
     auth_header, auth_scheme  ``Authorization: Bearer KEY``; '' sends the key alone, ``sigv4`` signs with it
-    keys             variables that may hold the key, tried in order (or the user's own reference, ``file:PATH``);
-                     ``ONE:OTHER`` joins two with a colon, and a third where it is set
+    keys             variables that may hold the key, tried in order; ``ONE:OTHER`` joins two with a colon, and a third
+                     where it is set
+    api_key          what the settings say instead: ``file:PATH``, or the key itself
     needs_key        whether it answers nobody without one
     max_documents, max_chars, max_query_chars, max_bytes  hard caps of one request (chars of one document); 0: none
     batch            documents of one request as we ask, where nothing smaller is a cap
@@ -77,6 +78,7 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     auth_header: str = "Authorization"
     auth_scheme: str = "Bearer"
     keys: tuple[str, ...] = ()
+    api_key: str = ""
     needs_key: bool = True
     max_documents: int = 0
     max_chars: int = 0
@@ -177,7 +179,7 @@ def overlaid(name: str, changes: ProviderSettings, row: Provider, keys: Collecti
         elif key == "kind":
             new |= {"kind": ScoreKind(value), "kinds": {}}
         elif key == "api_key":
-            new |= {"keys": (value,), "needs_key": True}
+            new |= {"api_key": value, "needs_key": True}
         elif key == "auth_scheme" and value == BARE:
             new["auth_scheme"] = ""
         elif key not in ("like", "retries"):

@@ -71,6 +71,10 @@ def test_providers_knows_those_of_the_settings(cli: Cli, tmp_path: Path) -> None
     )
     (row,) = cli("providers", "mine", "-c", tmp_path / "mine.toml", "-o", "json").json
     assert (row["own"], row["chosen"], row["ready"], row["url"]) == (True, True, True, "http://localhost:9/rerank")
+    (tmp_path / "key.toml").write_text(f'[providers.mine]\nbase_url = "http://localhost:9"\napi_key = "{KEY}"\n')
+    told = [cli("providers", *more, "-c", tmp_path / "key.toml") for more in (["mine"], ["mine", "-o", "json"])]
+    told.append(cli("doctor", "mine", "-c", tmp_path / "key.toml"))
+    assert not any(KEY in each.out.decode() + each.err for each in told), "a key written into the settings"
     refused = cli("providers", "cohere2")
     assert refused.code == 2
     assert "there is no provider 'cohere2'" in refused.err

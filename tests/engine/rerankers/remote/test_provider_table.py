@@ -14,7 +14,7 @@ from engine.errors import SettingsError
 from engine.records import ScoreKind
 from engine.rerankers.remote.batches import batch_size, cut_to_tokens, estimate_tokens, plan, total_limit
 from engine.rerankers.remote.dialects import DIALECTS
-from engine.rerankers.remote.keys import key_of, key_source, with_headers
+from engine.rerankers.remote.keys import kept_elsewhere, key_of, key_source, with_headers
 from engine.rerankers.remote.prices import cost_of
 from engine.rerankers.remote.providers import Provider, provider, providers, table
 from engine.rerankers.remote.urls import endpoint, join
@@ -215,6 +215,22 @@ def test_a_key_comes_from_the_settings_else_from_the_first_variable_that_is_set(
     assert key_of(table()["tei"], environ={}) is None
     with pytest.raises(SettingsError, match="Cohere needs a key: CO_API_KEY not set"):
         key_of(row, environ={})
+
+
+@pytest.mark.parametrize(
+    ("said", "source"), [("literally-a-key", "settings"), ("env:MINE", "env:MINE"), ("file:k", "file:k")]
+)
+def test_a_key_of_a_provider_of_ones_own_is_a_reference_or_the_key_itself(
+    tmp_path: Path, said: str, source: str
+) -> None:
+    (tmp_path / "k").write_text("literally-a-key\n")
+    settings = decode({"providers": {"mine": {"like": "cohere", "api_key": said}}})
+    row = providers(settings.providers)["mine"]
+    found = key_of(row, base_dir=tmp_path, environ={"MINE": "literally-a-key\n", "CO_API_KEY": "another"})
+    assert found
+    assert (found.reveal(), found.source) == ("literally-a-key", source)
+    assert key_source(row, "", {}) == source
+    assert kept_elsewhere(row) == (source == "file:k")
 
 
 def test_amazon_signs_with_two_variables_and_perhaps_a_third() -> None:

@@ -21,7 +21,7 @@ from httpx_aiohttp import AiohttpTransport
 from engine import __version__
 from engine.logs import logger
 from engine.remote import retry
-from engine.remote.faults import Fault, refusal, transport_fault
+from engine.remote.faults import Fault, refusal, transport_fault, unsendable
 from engine.remote.gate import Gate, TooLate
 from engine.remote.wire import Limits, Service, Timeouts, WireRequest, WireResponse, WireTiming
 
@@ -110,13 +110,17 @@ class Client:
         started = time.perf_counter()
         response: httpx.Response | None = None
         try:
+            if unfit := unsendable(request.headers):
+                return unfit
             response = await self._transport.handle_async_request(self._prepared(request))
             first_byte = time.perf_counter()
             try:
                 body = await self._read(response)
             finally:
                 await response.aclose()
-        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError) as error:
+        except (httpx.InvalidURL, UnicodeError):
+            return Fault("dns", f"no host can have the name of {request.shown_url}")
+        except (httpx.HTTPError, aiohttp.ClientError) as error:
             return transport_fault(error, request, self._timeouts, answering=response is not None)
         headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in response.headers.raw}
         if body is None:

@@ -21,7 +21,9 @@ from engine.secrets import mask, register_secret, shown_url
 _KEY_HEADERS = ("authorization", "api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key")
 
 _KIND_HINTS = {
+    "header": "check the key: no line break, no typographic quotes or dashes, nothing but the key",
     "dns": "check the host name in base_url, and that this machine is online",
+    "proxy": "check http_proxy, https_proxy, all_proxy and no_proxy of the environment, and the system's settings",
     "connect": "is the server running, and is base_url its address?",
     "tls": "check that base_url begins with the right one of http and https; SSL_CERT_FILE names further certificates",
     "timeout": "a smaller rerank.top_n, or a longer time-out",
@@ -38,6 +40,7 @@ _STATUS_HINTS = {
     402: "the account has no credit left",
     403: "the key may not be used for this model or from this place",
     404: "check base_url and the model's name",
+    407: _KIND_HINTS["proxy"],
     405: "check base_url: this address takes no such request",
     413: "send less: a smaller rerank.top_n, or rerank.max_chars",
     422: "check the model's name, and the lengths of query and documents",
@@ -94,6 +97,12 @@ def _phrase(status: int) -> str:
         return ""
 
 
+def unsendable(headers: Mapping[str, str]) -> Fault | None:
+    """What is wrong with a value that no header field may have, None where they can be sent."""
+    name = next((name for name, value in headers.items() if not (value.isascii() and value.isprintable())), "")
+    return Fault("header", f"the value for {name} holds a character that cannot be sent") if name else None
+
+
 def transport_fault(error: Exception, request: WireRequest, timeouts: Timeouts, *, answering: bool) -> Fault:
     """What a failure below HTTP means; ``answering`` once the answer's headers are here.
 
@@ -106,7 +115,7 @@ def transport_fault(error: Exception, request: WireRequest, timeouts: Timeouts, 
         case aiohttp.ClientConnectorDNSError():
             return Fault("dns", f"cannot find {host}: {_reason(cause.os_error)}")
         case aiohttp.ClientProxyConnectionError():
-            return Fault("connect", f"cannot connect to the proxy {shown_url(cause.host)}: {_reason(cause.os_error)}")
+            return Fault("proxy", f"cannot connect to the proxy {shown_url(cause.host)}: {_reason(cause.os_error)}")
         case aiohttp.ClientConnectorCertificateError():
             return Fault("tls", f"the certificate of {host} is not trusted: {_reason(cause.certificate_error)}")
         case aiohttp.ClientConnectorSSLError():
@@ -118,7 +127,7 @@ def transport_fault(error: Exception, request: WireRequest, timeouts: Timeouts, 
         case aiohttp.ClientConnectorError():
             return Fault("connect", f"cannot connect to {parts.netloc.rpartition('@')[2]}: {_reason(cause.os_error)}")
         case aiohttp.ClientHttpProxyError():
-            return Fault("connect", f"the proxy refused: {cause.status} {cause.message}")
+            return Fault("proxy", f"the proxy refused: {cause.status} {cause.message}")
         case aiohttp.ClientPayloadError() | aiohttp.ClientConnectionError() if answering:
             return Fault("body", f"the answer of {host} ended early")
         case aiohttp.ClientConnectionError():

@@ -12,10 +12,12 @@ from copy import copy
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from engine.errors import RemoteError
 from engine.executor import run_in
 from engine.remote.ledger import Ledger
-from engine.remote.offline import Departure, MayLeave, OfflineRule, Place
+from engine.remote.offline import Departure, MayLeave, OfflineRule, Place, place_of
 from engine.remote.wire import Limits, Service, Timeouts, WireRequest, WireResponse
+from engine.secrets import shown_url
 
 if TYPE_CHECKING:
     from engine.remote.client import Client
@@ -71,7 +73,7 @@ class ClientPool:
         from engine.remote.client import Client
 
         if key not in self._clients:
-            proxy = None if self.rule.place(url) is Place.MACHINE else _proxy(url)
+            proxy = None if place_of(url) is Place.MACHINE else _proxy(key[0], url)
             self._clients[key] = Client(key[2], key[3], tls, proxy)
         return self._clients[key]
 
@@ -89,12 +91,24 @@ def _load() -> ssl.SSLContext:
     return make_tls()
 
 
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment, or the system's settings, name for this address."""
+def _proxy(provider: str, url: str) -> str | None:
+    """The proxy that the environment, or the system's settings, name for this address. Raises ``RemoteError`` for one
+    that does not speak HTTP."""
     from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(url)
     if proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
     proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if urlsplit(proxy).scheme.lower() not in ("http", "https") or not urlsplit(proxy).hostname:
+        raise RemoteError(
+            f"{provider}: the proxy {shown_url(proxy)} is none that HTTP can go through",
+            provider=provider,
+            kind="proxy",
+            hint="set https_proxy and http_proxy to one that begins with http://, or no_proxy to this host",
+        )
+    return proxy

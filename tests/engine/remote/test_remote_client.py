@@ -344,6 +344,45 @@ async def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(monke
     assert proxy.requests[0].line == "POST http://acme.example/rerank HTTP/1.1"
 
 
+@pytest.mark.parametrize("named", ["{}", "http://{}", "HTTP://{}"])
+async def test_a_proxy_may_be_named_without_its_scheme_and_holds_for_trusted_hosts(
+    monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    async with serving(Reply(body=b'"proxied"')) as proxy:
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, named.format(proxy.url.removeprefix("http://")))
+        monkeypatch.delenv("no_proxy", raising=False)
+        async with pool(OfflineRule(trusted=("acme.example",))) as clients:
+            assert (await clients.send(SERVICE, post("http://acme.example/rerank"))).body == b'"proxied"'
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:pass-of-proxy@127.0.0.1:9", "socks5h://127.0.0.1:9", "http://"])
+async def test_a_proxy_that_does_not_speak_http_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with pool() as clients:
+        error = await failed(clients, post("https://acme.example/rerank"))
+    assert error.kind == "proxy"
+    assert "pass-of-proxy" not in f"{error} {error.hint}"
+
+
+@pytest.mark.parametrize("key", ["sk-one\nX-Other: two", "sk-\u201cquoted\u201d", "sk-\u00fcber", "sk-\x00"])
+async def test_a_key_that_no_header_can_hold_is_told_without_it(key: str) -> None:
+    async with serving() as server, pool() as clients:
+        error = await failed(clients, post(server, Authorization=f"Bearer {key}"))
+        assert error.kind == "header"
+        assert error.attempts == 1
+        assert key not in f"{error} {error.hint}"
+        assert not server.requests
+        await clients.send(SERVICE, post(server))
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 80 + ".com", "\u2603.example.invalid"])
+async def test_a_host_name_that_cannot_be_one(host: str) -> None:
+    async with pool() as clients:
+        assert (await failed(clients, post(f"http://{host}/rerank"))).kind == "dns"
+
+
 async def test_no_key_is_told(tmp_path: Path) -> None:
     """Not in errors, not where a service echoes it, not in what is printed of the records, not in the log or ledger."""
     secret = Secret(KEY)

@@ -18,6 +18,7 @@ from engine.errors import EmbedderError, RemoteError
 from engine.executor import run_in
 from engine.records import RanOn
 from engine.remote.offline import departure
+from engine.remote.texts import excerpt
 from engine.remote.wire import Service, WireRequest, WireResponse
 from engine.rerankers.remote.batches import plan
 from engine.rerankers.remote.dialects.error_bodies import error_text
@@ -54,7 +55,9 @@ class RemoteEmbedder:
         if not text.strip():
             return None
         if (pool := self._context.remote) is not None:
-            url = endpoint(self._provider, "", self._model)
+            provider, key = await self._opened()
+            url = _endpoint(provider, key, self._model)
+            pool.rule.check(provider.label, url)
             pool.agree(departure(pool.rule, self._provider.label, self._model, url, (), [], text))
         prefix = self._provider.options.get("query_prefix", "")
         vectors = await self._embed([prefix + text], self._wire.query)
@@ -115,14 +118,12 @@ class RemoteEmbedder:
         headers = dict(provider.headers)
         if key:
             headers[provider.auth_header] = f"{provider.auth_scheme} {key.reveal()}".strip()
-        return WireRequest.post(
-            endpoint(provider, provider.base_of(key.reveal() if key else ""), self._model), body, headers
-        )
+        return WireRequest.post(_endpoint(provider, key, self._model), body, headers)
 
     def _decoded(self, response: WireResponse) -> Any:
         try:
             return msgspec.json.decode(response.body)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._refused(f"an answer that is no JSON: {error}", response) from None
 
     def _vectors(self, body: Any, n: int, response: WireResponse) -> Vectors:
@@ -160,9 +161,8 @@ class RemoteEmbedder:
         self._dimension = dimension
 
     def _refused(self, what: str, response: WireResponse) -> RemoteError:
-        begin = response.body[:200].decode("utf-8", "replace")
         return RemoteError(
-            mask(f"{self._provider.label}: {response.status}, but {what}: {begin}"),
+            mask(f"{self._provider.label}: {response.status}, but {what}: {excerpt(response.body) or '(empty)'}"),
             provider=self._provider.name,
             kind="body",
             status=response.status,
@@ -179,3 +179,8 @@ class RemoteEmbedder:
         places: Places = {"base_dir": self._context.base_dir, "environ": self._context.environ}
         key = key_of(self._provider, **places, setting=f"providers.{self._provider.name}.api_key")
         return with_headers(self._provider, **places), key
+
+
+def _endpoint(provider: Provider, key: Secret | None, model: str) -> str:
+    """Where the holder of this key asks."""
+    return endpoint(provider, provider.base_of(key.reveal()) if key else "", model)

@@ -87,6 +87,9 @@ class RemoteReranker:
         """The scores, request by request as they are answered."""
         slow = kept_elsewhere(self._provider, self._settings.api_key)
         provider, key = await run_in(self._context.executor, self._opened) if slow else self._opened()
+        if not self._settings.base_url and key and (base := provider.base_of(key.reveal())):
+            self._url = endpoint(provider, base, self._model)
+            self._info = replace(self._info, url=shown_url(self._url))
         self._pool.rule.check(self._provider.label, self._url)
         asked = plan(self._provider, self._model, query, [d.text for d in documents], self._settings.max_tokens)
         self._pool.agree(self._departure(asked))

@@ -19,7 +19,7 @@ from engine.errors import IndexMismatchError, RemoteError, SettingsError
 from engine.executor import make_executor
 from engine.records import RanOn, Status
 from engine.remote.ledger import Ledger
-from engine.remote.offline import Departure, OfflineRule, Place
+from engine.remote.offline import Departure, MayLeave, OfflineRule, Place
 from engine.remote.pool import ClientPool
 from engine.settings.schema import DenseLeg, LexicalLeg, ProviderSettings, RemoteSettings, Settings
 from engine.stores.embedded.schema import EmbeddingSpec, IndexSpec
@@ -38,10 +38,16 @@ def settings_for(name: str, server: Loopback, **own: object) -> dict[str, Provid
 
 @asynccontextmanager
 async def embedder(
-    name: str, providers: dict[str, ProviderSettings], *, ledger: Path | None = None, offline: bool = False
+    name: str,
+    providers: dict[str, ProviderSettings],
+    *,
+    ledger: Path | None = None,
+    offline: bool = False,
+    may_leave: MayLeave = lambda _: True,
 ) -> AsyncIterator[Embedder]:
     executor = make_executor()
     pool = ClientPool(executor, OfflineRule(offline), Ledger(ledger, executor))
+    pool.may_leave = may_leave
     variables = {variable: strict.KEY for row in table().values() for variable in row.keys}
     try:
         yield make(name, EmbedContext(executor, pool, providers, None, variables))
@@ -131,10 +137,36 @@ async def test_what_cannot_be_trusted_is_refused(said: str, body: bytes) -> None
     assert strict.KEY not in caught.value.message
 
 
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"data": "\xff"}', b""])
+async def test_an_answer_that_cannot_be_decoded_is_no_fault_of_ours(body: bytes) -> None:
+    async with serving(Reply(body=body)) as server, embedder("openai/m", settings_for("openai", server)) as service:
+        with pytest.raises(RemoteError, match="an answer that is no JSON"):
+            await service.embed_documents(["one"])
+
+
+async def test_the_address_of_a_key_is_the_one_that_is_told() -> None:
+    told: list[Departure] = []
+
+    def declined(departure: Departure) -> bool:
+        told.append(departure)
+        return False
+
+    own = {"voyage": ProviderSettings(api_key="al-0123456789")}
+    async with embedder("voyage", own, may_leave=declined) as service:
+        with pytest.raises(RemoteError, match=r"nothing was sent to Voyage AI at ai\.mongodb\.com"):
+            await service.embed_query("bees")
+    assert [one.host for one in told] == ["ai.mongodb.com"]
+
+
 async def test_refusals_offline_and_unknown_names_say_what_to_do() -> None:
     async with embedder("cohere/embed-v4.0", {}, offline=True) as service:
         with pytest.raises(RemoteError, match="offline: Cohere is on the internet"):
             await service.embed_query("bees")
+    with pytest.raises(RemoteError, match="offline: Voyage AI is on the internet"):
+        async with embedder(
+            "voyage", {}, offline=True, may_leave=lambda _: pytest.fail("nothing is to be asked")
+        ) as it:
+            await it.embed_query("bees")
     refusal = Reply(401, b'{"error": {"message": "bad key"}}')
     async with serving(refusal) as server, embedder("openai/m", settings_for("openai", server)) as service:
         with pytest.raises(RemoteError, match="OpenAI: 401 Unauthorized: bad key"):

@@ -267,6 +267,8 @@ async def test_offline_asks_nothing_and_says_so(ask: Callable[..., Any]) -> None
     outcome = trace.stage("rerank").outcome
     assert outcome.reason == "offline"
     assert outcome.text.startswith("offline: Cohere is on the internet (api.cohere.com)")
+    trace = await ask(provider="voyage", api_key="al-0123456789", remote=remote)
+    assert "(ai.mongodb.com)" in trace.stage("rerank").outcome.text, "where the holder of such a key asks"
     async with serving(answer=VENDORS["tei"]) as server:
         here = await ask(provider="tei", base_url=server.url, remote=remote)
         assert here.stage("rerank").outcome.status is Status.OK, "this machine may be asked"

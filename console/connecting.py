@@ -153,16 +153,17 @@ def settings_text(store: StoreSettings, proposal: Proposal) -> str:
     legs = tomlkit.table(is_super_table=True)
     if proposal.fields:
         legs.add("lexical", _lexical(proposal))
-    if proposal.vector is not None:
+    if proposal.dense:
         legs.add("dense", _dense(proposal))
     file.add("legs", legs)
     weights = tomlkit.table()
     for name, weight in proposal.weights.items():
-        if (name == "dense" and proposal.vector is None) or (name == "lexical" and not proposal.fields):
-            continue
-        weights.add(name, weight)
-    if proposal.vector is not None and not proposal.dense:
-        weights["dense"].comment("0.7 is a good start, once the embedder is known")
+        if name in legs:
+            weights.add(name, weight)
+    if proposal.vector is not None and not proposal.dense and proposal.fields:
+        _without_embedder(legs["lexical"], proposal)
+        weights["lexical"] = 0.3
+        _comment(weights, "dense = 0.7")
     file.add("weights", weights)
     rerank = tomlkit.table()
     rerank.add(tomlkit.comment("What the reranker reads of a document: its title, then its longest texts."))
@@ -210,12 +211,8 @@ def _dense(proposal: Proposal) -> Table:
     assert proposal.vector is not None
     _comment(table, f"{proposal.vector.name}: {proposal.vector_reason}")
     table.add("field", proposal.vector.name)
-    _comment(table, f"Embedder: {made.name or 'unknown'}: {made.reason or 'not looked for'}")
-    if made.name:
-        table.add("embedder", made.name)
-    else:
-        _comment(table, "The vectors are not searched (weights.dense = 0) until this names what made them:")
-        _comment(table, f'embedder = "{made.fits[0] if made.fits else "PROVIDER/MODEL"}"')
+    _comment(table, f"Embedder: {made.name}: {made.reason or 'not looked for'}")
+    table.add("embedder", made.name)
     if made.text:
         table.add("text", _our_template(made.text, proposal))
     if not (proposal.vector.exact or not proposal.vector.indexed):
@@ -223,6 +220,23 @@ def _dense(proposal: Proposal) -> Table:
     for name in proposal.sparse:
         _comment(table, f"{name} holds sparse vectors: they can be a leg too, see `rankscope config init -`.")
     return table
+
+
+def _without_embedder(table: Table, proposal: Proposal) -> None:
+    """The dense leg as comments, ready to be taken in. A leg of weight 0 would not do: the reranker ``term`` asks it
+    for cosines all the same, and a query embedded by something else has none to give."""
+    made, vector = proposal.embedding, proposal.vector
+    assert vector is not None
+    table.add(tomlkit.nl())
+    for line in (
+        f"{vector.name}: {proposal.vector_reason}",
+        f"Embedder: unknown: {made.reason or 'not looked for'}",
+        "The vectors are searched once embedder names what made them, and these lines and weights.dense lose their #:",
+        "[legs.dense]",
+        f"field = {tomlkit.item(vector.name).as_string()}",
+        f'embedder = "{made.fits[0] if made.fits else "PROVIDER/MODEL"}"',
+    ):
+        _comment(table, line)
 
 
 def _our_template(template: str, proposal: Proposal) -> str:

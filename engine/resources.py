@@ -133,7 +133,8 @@ class Resources:
 
 def _check_vector(made: EmbedderInfo, dimension: int, store: StoreInfo) -> None:
     """Raises ``IndexMismatchError`` for a query's vector that does not compare with the index's."""
-    hint = f"use the index's embedder ({pinned(store.embedder, store.revision)}), or build the index again"
+    theirs = f" ({pinned(store.embedder, store.revision)})" if store.embedder else ""
+    hint = f"use the index's embedder{theirs}, or build the index again"
     if store.dimension and dimension != store.dimension:
         raise IndexMismatchError(
             f"{made.name} makes vectors of {dimension} dimensions, but the index has {store.dimension}", hint=hint

@@ -86,7 +86,7 @@ def test_lines_fit_and_bring_no_control_characters() -> None:
         assert line.cell_len <= width
     wide = index_text(Listed("docs-000001", 1234, 5_600_000, ("docs",)), PALETTE, 80).plain
     assert "docs → docs-000001" in wide
-    assert wide.rstrip().endswith("1 234   5.6 MB")
+    assert wide.rstrip().endswith("1,234   5.6 MB")
 
 
 def test_the_settings_say_why_and_load(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_the_settings_say_why_and_load(tmp_path: Path) -> None:
     text = settings_text(found.store, found.proposal)
     assert "# name (2): " in text
     assert "# Title: name: by its name." in text
-    assert "The vectors are not searched (weights.dense = 0) until this names what made them:" in text
+    assert "The vectors are searched once embedder names what made them" in text
     file = tmp_path / "shop.toml"
     write(found, file)
     loaded = load(None, file, {}, ())
@@ -103,13 +103,24 @@ def test_the_settings_say_why_and_load(tmp_path: Path) -> None:
     assert (settings.store.url, settings.store.index) == ("http://localhost:9200", "shop")
     assert (settings.store.title_field, settings.store.api_key) == ("name", "env:KEY")
     assert settings.store.ca_file == str(Path("ca.crt").absolute())
-    assert settings.weights == {"lexical": 1.0, "dense": 0.0}
-    lexical, dense = settings.legs["lexical"], settings.legs["dense"]
+    lexical = settings.legs["lexical"]
     assert isinstance(lexical, LexicalLeg)
-    assert isinstance(dense, DenseLeg)
     assert lexical.fields == {"name": 2.0, "body": 1.0}
-    assert dense.field == "vector"
     assert settings.rerank.text == "{title}\n{body}"
+    # a leg of vectors by an unknown embedder would make the reranker fail, even at weight 0
+    assert (list(settings.legs), settings.weights) == (["lexical"], {"lexical": 0.3})
+
+
+def test_the_lines_that_wait_for_the_embedder_can_be_taken_in(tmp_path: Path) -> None:
+    text = settings_text(store_of("h", {}, "shop"), proposal())
+    waiting = ("# [legs.dense]", "# field = ", "# embedder = ", "# dense = ")
+    lines = [line.removeprefix("# ") if line.startswith(waiting) else line for line in text.splitlines()]
+    file = tmp_path / "taken-in.toml"
+    file.write_text("\n".join(lines))
+    settings = load(None, file, {}, ()).settings
+    dense = settings.legs["dense"]
+    assert isinstance(dense, DenseLeg)
+    assert (dense.field, dense.embedder, settings.weights) == ("vector", "static", {"lexical": 0.3, "dense": 0.7})
 
 
 def test_an_odd_name_and_a_file_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

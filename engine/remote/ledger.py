@@ -90,7 +90,8 @@ class Ledger:
 
     def __init__(self, path: Path | None, executor: Executor | None = None) -> None:
         self._executor = executor
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what is pending: held for a moment
+        self._file_lock = threading.Lock()  # of the file: held while another process writes
         self._pending: list[Call] = []
         self._written_at = time.monotonic()
         self._writing: Future[None] | None = None
@@ -115,9 +116,10 @@ class Ledger:
 
     def flush(self) -> None:
         """Write what is pending, now and in this thread."""
-        with self._lock:
-            calls, self._pending = self._pending, []
-            self._written_at = time.monotonic()
+        with self._file_lock:
+            with self._lock:
+                calls, self._pending = self._pending, []
+                self._written_at = time.monotonic()
             if not calls or (db := self._open()) is None:
                 return
             marks = ", ".join("?" * len(_COLUMNS))
@@ -128,16 +130,12 @@ class Ledger:
                     )
                     db.execute("delete from calls where id <= (select max(id) from calls) - ?", (KEEP,))
             except sqlite3.Error as error:
-                self._give_up(error)
-
-    def knows(self, provider: str, host: str) -> bool:
-        """Whether this host was ever answered by: the first time, the console says what leaves the machine."""
-        return bool(self._rows("select 1 from calls where provider = ? and host = ? limit 1", (provider, host)))
-
-    def latest(self, purpose: str = "rerank") -> dict[tuple[str, str], float]:
-        """Milliseconds that the last answered call took, by provider and model."""
-        query = "select provider, model, ms, max(at) from calls where purpose = ? and outcome = ? group by 1, 2"
-        return {(provider, model): ms for provider, model, ms, _ in self._rows(query, (purpose, OK))}
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                    self._give_up(error)
+                    return
+                log.warning("another process holds the account of calls: %d are written later", len(calls))
+                with self._lock:
+                    self._pending = calls + self._pending
 
     def summary(self, since: float = 0.0) -> list[Usage]:
         """What was used since then (Unix time), by provider, model and purpose in order."""
@@ -150,14 +148,14 @@ class Ledger:
     def close(self) -> None:
         """Write what is pending and close the file."""
         self.flush()
-        with self._lock:
+        with self._file_lock:
             if self._db is not None:
                 self._db.close()
                 self._db = None
 
     def _rows(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         self.flush()
-        with self._lock:
+        with self._file_lock:
             db = self._open() if self._path is not None and self._path.exists() else None
             if db is None:
                 return []

@@ -35,6 +35,7 @@ from engine.rerankers.registry import RerankContext
 from engine.rerankers.remote.keys import key_of
 from engine.rerankers.remote.probe import Probe, probe, tei_info
 from engine.rerankers.remote.providers import Provider, provider
+from engine.rerankers.several import alone
 from engine.secrets import told_source
 from engine.settings.knobs import replace
 from engine.settings.load import Loaded
@@ -139,10 +140,11 @@ async def legs(pipeline: Pipeline, settings: Settings) -> list[Finding]:
 
 def services(settings: Settings, names: Sequence[str]) -> list[RerankSettings]:
     """The rerankers to ask: those named, with the settings' own address and model for the settings' own provider; else
-    every stage of the settings that is more than arithmetic."""
+    every stage of the settings that is more than arithmetic, each of several by itself."""
     chosen = settings.rerank
     if not names:
-        return [stage for stage in rerank_stages(settings).values() if stage.provider != TERM]
+        stages = [each for stage in rerank_stages(settings).values() for each in alone(stage)]
+        return [each for each in stages if each.provider != TERM]
     plain = RerankSettings()
     return [
         msgspec.structs.replace(chosen if chosen.provider in (name, TERM) else plain, provider=name) for name in names
@@ -177,7 +179,7 @@ async def reranker(rerank: RerankSettings, loaded: Loaded, base: EmbedContext, r
             yield Finding(f"{what}, key", True, told_source(key.source) if key else "none, and none is needed")
         answer = await probe(rerank, context, repeat)
         yield judged(what, answer, repeat)
-        if row is not None and row.name == "tei":
+        if row is not None and (row.dialect, row.path) == ("tei", "/rerank"):
             yield await server(what, rerank, row, context)
     except RankscopeError as error:
         yield Finding.failed(what, error)

@@ -23,7 +23,7 @@ from engine.rerankers.remote.batches import estimate_tokens, plan
 from engine.rerankers.remote.prices import cost_of
 from engine.rerankers.remote.providers import Provider, provider
 from engine.rerankers.remote.urls import endpoint
-from engine.rerankers.several import SEVERAL, members_of, named
+from engine.rerankers.several import alone
 from engine.settings.schema import DenseLeg, ProviderSettings, RemoteSettings, RerankSettings, Settings
 
 SAMPLE = 3
@@ -84,10 +84,7 @@ async def estimate(pipeline: Pipeline, settings: Settings, queries: Sequence[str
 def _askings(settings: Settings) -> Iterator[RerankSettings]:
     """Every reranker that is asked: each stage of a cascade, each of several that are fused."""
     for rerank in rerank_stages(settings).values() if settings.rerank.enabled else ():
-        if rerank.provider == SEVERAL:
-            yield from (named(name, rerank) for name in members_of(rerank))
-        else:
-            yield rerank
+        yield from alone(rerank)
 
 
 def estimate_indexing(

@@ -99,6 +99,11 @@ def members_of(settings: RerankSettings) -> list[str]:
     return names
 
 
+def alone(settings: RerankSettings) -> list[RerankSettings]:
+    """Each of several by itself, and any other as it is. Raises ``SettingsError`` as ``members_of`` does."""
+    return [named(name, settings) for name in members_of(settings)] if settings.provider == SEVERAL else [settings]
+
+
 def joined(names: Sequence[str]) -> str:
     """The value of ``rerank.model`` that names them."""
     return ", ".join(names)

@@ -15,7 +15,9 @@ from engine.remote.wire import Service, WireRequest
 from engine.rerankers import registry
 from engine.rerankers.base import Opens, RerankDocument
 from engine.rerankers.registry import RerankContext
-from engine.rerankers.remote.keys import key_of
+from engine.rerankers.remote.dialects.auth import authorized
+from engine.rerankers.remote.dialects.call import RerankCall
+from engine.rerankers.remote.keys import Places, key_of, with_headers
 from engine.rerankers.remote.providers import Provider
 from engine.rerankers.remote.urls import endpoint
 from engine.secrets import shown_url
@@ -78,11 +80,12 @@ class TeiInfo:
 async def tei_info(settings: RerankSettings, provider: Provider, context: RerankContext) -> TeiInfo:
     """``GET /info``. Raises ``RemoteError``, also where it is no such server."""
     assert context.remote is not None
-    key = key_of(provider, settings.api_key, base_dir=context.base_dir, environ=context.environ)
-    url = endpoint(provider, settings.base_url, settings.model).removesuffix(provider.path) + "/info"
-    headers = {provider.auth_header: f"{provider.auth_scheme} {key.reveal()}".strip()} if key else {}
-    service = Service(provider.label, replace(provider.limits, retries=0), provider.timeouts)
-    response = await context.remote.send(service, WireRequest("GET", url, headers))
+    places: Places = {"base_dir": context.base_dir, "environ": context.environ}
+    row, key = with_headers(provider, **places), key_of(provider, settings.api_key, **places)
+    url = endpoint(row, settings.base_url, settings.model).removesuffix(row.path) + "/info"
+    asking = authorized(WireRequest("GET", url, row.headers), RerankCall(row, "", [], key=key))
+    service = Service(row.label, replace(row.limits, retries=0), row.timeouts)
+    response = await context.remote.send(service, asking)
     try:
         body = msgspec.json.decode(response.body, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -107,6 +107,33 @@ def test_doctor_asks_a_reranker_and_stats_counts_it(cli: Cli, index: Path) -> No
     assert "tei" in cli("stats", "--days", "1").out.decode()
 
 
+def test_doctor_asks_each_of_several_and_knows_a_tei_of_any_name(
+    cli: Cli, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM", "blue-team")
+    headers = []
+
+    def tei(request: Request) -> Reply:
+        headers.append(request.headers["x-team"])
+        if request.line.startswith("GET /info "):
+            info = {"model_id": "bge", "model_type": {"reranker": {}}, "max_client_batch_size": 32}
+            return strict.reply({**info, "max_input_length": 512})
+        return vendors.VENDORS["tei"](request)
+
+    with running(tei) as server:
+        (tmp_path / "several.toml").write_text(
+            f'[rerank]\nprovider = "several"\nmodel = "term, mine, gone"\n'
+            f'[providers.mine]\nlike = "tei"\nbase_url = "{server.url}"\nheaders = {{ X-Team = "env:TEAM" }}\n'
+            '[providers.gone]\nlike = "tei"\nbase_url = "http://127.0.0.1:9"\nretries = 0\n'
+        )
+        done = cli("doctor", "-c", tmp_path / "several.toml", "--index", index)
+    text = done.out.decode()
+    assert done.code == 1
+    assert "✓ reranker mine, model: bge, 32 documents a request, 512 tokens each" in text
+    assert "✗ reranker gone: gone: cannot connect to 127.0.0.1:9" in text
+    assert headers == ["blue-team"] * 2
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

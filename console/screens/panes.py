@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 NARROW, ROOMY, WIDE = 110, 140, 200
 """Columns below which weights and document share a place; from which the flow is broad; and each leg's list shown."""
+LOW = 32
+"""Lines below which the waterfall takes its room from the pane below the lists."""
 
 
 class Panes(Stacked):
@@ -94,6 +96,9 @@ class Panes(Stacked):
             yield self.weights_pane
         yield self.journey_line
 
+    def on_mount(self) -> None:
+        self.watch(self.timings, "expanded", self.lay_out, init=False)
+
     def lay_out(self) -> None:
         """Give the panes their places for this size, the pane that is alone, and what is open."""
         width, height = self.screen.size
@@ -106,12 +111,13 @@ class Panes(Stacked):
         self.document_pane.display = not self._empty and (
             alone == "document" if alone else not (narrow and self.weights_open)
         )
-        self.document_pane.styles.height = "1fr" if alone else max(8, height // 3)
+        below = 5 if self.timings.expanded and height < LOW else max(8, height // 3)
+        self.document_pane.styles.height = "1fr" if alone else below
         list_alone = alone if alone in self.lists.by_name else ""
         flow = 12 if width >= ROOMY and not self.with_legs else 6
         self.lists.lay_out(with_legs=self.with_legs, alone=list_alone, flow_width=flow)
         self.weights_pane.display = alone == "weights" if alone else not narrow or self.weights_open
-        self.weights_pane.styles.height = "1fr" if alone or not narrow else max(8, height // 3)
+        self.weights_pane.styles.height = "1fr" if alone or not narrow else below
         self.divider.display = not narrow and not alone
 
     def shows_documents(self, widget: Widget | None) -> bool:

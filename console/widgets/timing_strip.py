@@ -87,6 +87,9 @@ def compact_line(view: Waterfall, palette: Palette, width: int) -> Strip:
     return row.right(total, palette.heading if not view.running else palette.text).strip()
 
 
+LEAST_SPAN = 12
+"""Cells of the time axis, below which when a stage began and where it ran are left out."""
+
 SHADES = {"load": "░", "retries": "░", "limits": "░", "queue": "░", "network": "▒", "body": "▒", "tokenise": "▒"}
 """How a part of a stage is drawn: waiting light, the way there and back (or into tokens) darker, work solid."""
 
@@ -126,37 +129,47 @@ def rows_of(view: Waterfall) -> int:
 
 
 def expanded_lines(view: Waterfall, palette: Palette, width: int) -> list[Strip]:
-    """The waterfall: per stage its bar between start and end, when it began, how long, where, how it ended."""
+    """The waterfall: per stage its bar between start and end, when it began, how long, where, how it ended.
+
+    Where it is narrow, the bars have the room of when and where.
+    """
     if not view.bars:
         return [Row(width).add(" no query yet", palette.muted).strip()]
     notes = [_note(b, view) for b in view.bars]
     names = [b.name for b in view.bars] + [f"  {part.name}" for b in view.bars for part in b.parts]
     name_width = min(max(map(width_of, names)) + 2, 18)
     note_width = min(max(map(width_of, notes)) + 1, max(width // 4, 10))
-    room = max(width - name_width - 29 - note_width, 8)
+    spare = width - name_width - note_width - 14
+    begins, where = spare >= 17 + LEAST_SPAN, spare >= 8 + LEAST_SPAN
+    room = max(spare - 9 * begins - 8 * where, 4)
     lines: list[Strip] = []
     for b, note in zip(view.bars, notes, strict=True):
         row = Row(width).add(f" {fit(b.name, name_width - 2):{name_width - 2}} ", palette.text)
         _add_span(row, b.start_ms, b.end_ms, view, room, bar_style(b, palette))
-        row.add(f" {'+' + milliseconds(b.start_ms - view.start_ms):>8}", palette.muted)
+        if begins:
+            row.add(f" {'+' + milliseconds(b.start_ms - view.start_ms):>8}", palette.muted)
         row.add(f"{duration(b.ms):>10} ", palette.text)
-        row.add(f" {b.where:7}", palette.muted)
+        if where:
+            row.add(f" {b.where:7}", palette.muted)
         mark, role = outcome_mark(b.outcome.status) if b.outcome else ("…", "accent")
         lines.append(row.add(f" {mark} ", palette.tone(role)).add(note, palette.muted).strip())
-        lines.extend(_part_line(part, b, view, palette, name_width, room, width) for part in b.parts)
+        lines.extend(_part_line(part, b, view, palette, name_width, room, begins, width) for part in b.parts)
     axis = "╵0"
     for share in (0.25, 0.5, 0.75):
-        axis += " " * max(int(room * share) - len(axis), 1) + "╵" + milliseconds(view.total_ms * share)
-    scale = Row(width).add(" " * name_width).add(f"{fit(axis, room):{room}}", palette.muted).add(" " * 9)
+        tick = "╵" + milliseconds(view.total_ms * share)
+        if len(axis) < int(room * share) <= room - len(tick):
+            axis = f"{axis:{int(room * share)}}{tick}"
+    scale = Row(width).add(" " * name_width).add(f"{axis:{room}}", palette.muted).add(" " * (9 * begins))
     return [*lines, scale.add(f"{duration(view.total_ms):>10}", palette.heading).add("  in all", palette.muted).strip()]
 
 
 def _part_line(
-    part: StagePart, of: Bar, view: Waterfall, palette: Palette, name_width: int, room: int, width: int
+    part: StagePart, of: Bar, view: Waterfall, palette: Palette, name_width: int, room: int, begins: bool, width: int
 ) -> Strip:
     row = Row(width).add(f"   {fit(part.name, name_width - 4):{name_width - 4}} ", palette.muted)
     _add_span(row, part.start_ms, part.end_ms, view, room, bar_style(of, palette), SHADES.get(part.name, "▓"))
-    row.add(f" {'+' + milliseconds(part.start_ms - view.start_ms):>8}", palette.muted)
+    if begins:
+        row.add(f" {'+' + milliseconds(part.start_ms - view.start_ms):>8}", palette.muted)
     return row.add(f"{duration(part.end_ms - part.start_ms):>10}", palette.muted).strip()
 
 

@@ -277,6 +277,20 @@ async def test_eighty_by_twenty_four_shows_both_lists_timings_and_on_a_key_the_w
         assert "4 Document" in screen_text(app)
 
 
+async def test_the_waterfall_leaves_a_low_terminal_its_lists(store: WatchedStore) -> None:
+    async with running(pipeline_on(store), query=QUERY, size=(80, 24)) as (app, pilot):
+        await answered(app, pilot)
+        before = app.main.panes.lists.size.height
+        await pilot.press("t")
+        await pilot.pause()
+        assert "in all" in screen_text(app)
+        assert app.main.panes.lists.size.height >= 4
+        assert app.main.panes.document.size.height >= 3
+        await pilot.press("t")
+        await pilot.pause()
+        assert app.main.panes.lists.size.height == before
+
+
 async def test_one_pane_takes_the_room_and_gives_it_back(store: WatchedStore) -> None:
     async with running(pipeline_on(store), query=QUERY) as (app, pilot):
         await answered(app, pilot)

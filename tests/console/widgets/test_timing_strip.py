@@ -67,6 +67,16 @@ async def test_the_waterfall_says_when_how_long_where_and_how_it_ended() -> None
     assert "in all" in text
 
 
+@pytest.mark.parametrize(("width", "when"), [(46, False), (90, True)])
+async def test_a_narrow_waterfall_leaves_out_when_and_cuts_no_count(width: int, when: bool) -> None:
+    scored = Outcome(Status.OK, 1024, 1024)
+    lines = await shown(width, expanded=True, stages=stages(scored))
+    by_name = {line.split()[0]: line for line in lines if line.split()}
+    assert by_name["rerank"].rstrip().endswith("46 ms  thread  ✓ 1024/1024" if when else "46 ms  ✓ 1024/1024")
+    assert ("+14" in by_name["rerank"]) is when
+    assert "…" not in "".join(lines)
+
+
 async def test_before_the_first_query_it_says_so() -> None:
     assert "no query yet" in (await shown(stages=()))[0]
 

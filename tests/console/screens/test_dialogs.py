@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,11 @@ async def test_every_action_is_listed_with_its_keys_and_why_it_does_not_apply() 
         assert {o.id for o in options.options if o.id} == {action.name for action in ACTIONS}
         assert "the index is still being opened" in said(app)
         assert "in a script: search TEXT" in said(app)
+
+
+def test_every_heading_stands_once() -> None:
+    groups = [action.group for action in ACTIONS]
+    assert len([group for before, group in pairwise(["", *groups]) if before != group]) == len(set(groups))
 
 
 async def test_typing_finds_an_action_by_its_title_first_and_enter_gives_it() -> None:

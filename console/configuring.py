@@ -99,7 +99,8 @@ def validate_files(files: Sequence[Path], wanted: Wanted) -> ExitCode:
                 note(line)
             code = ExitCode.USAGE
         else:
-            note(f"{one.config or loaded.file}: ok")
+            own = loaded.file if loaded.file and loaded.file.exists() else "the defaults"
+            note(f"{one.config or own}: ok")
     return code
 
 

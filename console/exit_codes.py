@@ -66,6 +66,8 @@ def describe(error: BaseException) -> list[str]:
     match error:
         case click.Abort() | KeyboardInterrupt():
             return ["interrupted"]
+        case click.exceptions.NoArgsIsHelpError():
+            return error.format_message().splitlines()
         case click.UsageError(ctx=click.Context() as context):
             ask = f"`{context.command_path} --help` shows what can be given."
             return [f"error: {clean(error.format_message())}", f"hint: {ask}"]

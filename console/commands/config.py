@@ -27,7 +27,7 @@ def command() -> None:
     """
 
 
-@command.command()
+@command.command(short_help="Show every value and where it comes from.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--changed", is_flag=True, help="Only what is not a default.")
 @AS_JSON
@@ -46,7 +46,7 @@ def show(names: tuple[str, ...], changed: bool, as_json: bool, wanted: Wanted) -
     show_settings(names, wanted, changed=changed, as_json=as_json)
 
 
-@command.command()
+@command.command(short_help="Check settings files.")
 @click.argument("files", nargs=-1, type=FILE)
 @settings_options()
 def validate(files: tuple[Path, ...], wanted: Wanted) -> ExitCode:
@@ -59,7 +59,7 @@ def validate(files: tuple[Path, ...], wanted: Wanted) -> ExitCode:
     return validate_files(files, wanted)
 
 
-@command.command()
+@command.command(short_help="Write a settings file with every key explained.")
 @click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def init(file: Path | None, force: bool) -> None:
@@ -72,7 +72,7 @@ def init(file: Path | None, force: bool) -> None:
     write_template(file, force=force)
 
 
-@command.command()
+@command.command(short_help="Print the JSON Schema of a settings file.")
 def schema() -> None:
     """Print the JSON Schema of a settings file, for editors that check and complete TOML."""
     from console.output import emit, json_bytes
@@ -81,7 +81,7 @@ def schema() -> None:
     emit(json_bytes(json_schema()))
 
 
-@command.command()
+@command.command(short_help="Print where everything lies on this machine.")
 @AS_JSON
 def locate(as_json: bool) -> None:
     """Print where things lie: settings, key map, themes, indexes, cache, log, sample settings.

@@ -33,7 +33,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", short_help="List the models there are, and which are here.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--here", is_flag=True, help="Only those on this machine.")
 @click.option(

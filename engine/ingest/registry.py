@@ -33,7 +33,7 @@ READERS: dict[str, Reader] = {
     python_docs.NAME: Reader(
         lambda path: str(path) == python_docs.NAME,
         lambda path, options: python_docs.PythonDocs(),
-        "the docstrings of this Python's standard library",
+        f"the word {python_docs.NAME} (the docstrings of this Python's standard library)",
     ),
     "beir": Reader(lambda path: (path / CORPUS).is_file(), open_beir, f"a folder with {CORPUS}"),
     "jsonl": Reader(lambda path: _ends(path, ".jsonl", ".ndjson"), open_jsonl, "a .jsonl or .ndjson file"),

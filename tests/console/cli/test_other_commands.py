@@ -140,6 +140,14 @@ def test_validate_tells_of_every_file(cli: Cli, tmp_path: Path) -> None:
     assert "cut.top_k" in checked.err
     assert f"{good}: ok" in checked.err
     assert cli("config", "validate", good).code == 0
+    assert cli("config", "validate").err == "the defaults: ok\n"
+
+
+def test_a_group_without_a_command_shows_its_help_as_it_is_laid_out(cli: Cli) -> None:
+    bare = cli("config")
+    assert bare.code == 2
+    assert bare.err.splitlines()[0] == "Usage: rankscope config [OPTIONS] COMMAND [ARGS]..."
+    assert "  validate  Check settings files." in bare.err
 
 
 def test_init_writes_a_file_that_loads_and_never_over_one(cli: Cli, tmp_path: Path, home: Path) -> None:

@@ -101,8 +101,10 @@ def misbehave(text: str) -> None:
     """Do what the text says."""
     if text == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(10)  # another thread may be the one that is told
     elif text == "segfault":
         os.kill(os.getpid(), signal.SIGSEGV)
+        time.sleep(10)
     elif text == "exit":
         sys.stderr.write("something on the way\nthe last words\n")
         sys.stderr.flush()

@@ -56,6 +56,9 @@ log = logger(__name__)
 
 _ABANDONED_S = 5.0
 """How long a model may go on loading that nobody waits for any more: a query that supersedes another comes sooner."""
+_PAUSE_S = 2.0
+"""How long a worker stays that is to end at once: between its vector and its rerank a query asks nothing of it, and
+neither does an index between two batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +322,7 @@ class LocalHost:
         self._leases += change
         self._disarm()
         if self._leases == 0 and self._process is not None:
-            stays = self._keep_alive_s if self._keep_alive_s >= 0 else math.inf
+            stays = (self._keep_alive_s or _PAUSE_S) if self._keep_alive_s >= 0 else math.inf
             if self._loading is not None:
                 stays = min(stays, _ABANDONED_S)
             if stays < math.inf:
@@ -330,7 +333,8 @@ class LocalHost:
     def _expire(self) -> None:
         self._timer = None
         if self._process is not None and not self._leases:
-            self._ended = "idle" if self._keep_alive_s else ""
+            self._ended = "idle"
+            self._process.retire()  # before anything else runs: who asks now waits for the next worker
             self._stopping = asyncio.create_task(self._process.stop(), name="end of the worker")
 
     def _disarm(self) -> None:

@@ -104,10 +104,14 @@ class WorkerProcess:
         await self._process.wait()
         await self._noise
 
-    async def stop(self, grace_s: float = GRACE_S) -> None:
-        """Close its pipe and see it end, by force after ``grace_s``."""
+    def retire(self) -> None:
+        """Close its pipe: it takes no request from now on, and ends."""
         self._stopped = True
         self._stdin.close()
+
+    async def stop(self, grace_s: float = GRACE_S) -> None:
+        """Retire it and see it end, by force after ``grace_s``."""
+        self.retire()
         try:
             await asyncio.wait_for(self._process.wait(), grace_s)
         except TimeoutError:

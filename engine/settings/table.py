@@ -229,7 +229,7 @@ KNOBS: dict[str, Knob] = {
     "budget.rerank_ms": _budget("reranking"),
     "budget.query_ms": _budget("a whole query; longer than each stage's"),
     "local.keep_alive_s": Knob(
-        "How long the process of local models stays after its last use; 0 ends it at once, -1 never.",
+        "How long the process of local models stays after its last use; 0: a moment, -1: for ever.",
         minimum=-1,
         maximum=604_800,
         step=60,

@@ -17,6 +17,7 @@ import pytest
 
 from engine.errors import EmbedderError, MissingExtraError, ModelError, RerankerError
 from engine.loading import Loading, told
+from engine.local import host as host_module
 from engine.local.base import ModelSpec
 from engine.local.host import LocalHost
 from engine.local.messages import Scores
@@ -322,7 +323,10 @@ async def test_an_idle_worker_ends_and_gives_its_memory_back() -> None:
 
 
 @pytest.mark.parametrize(("keep_alive_s", "phase"), [(0.0, "off"), (-1.0, "idle")])
-async def test_a_worker_may_end_at_once_or_never(keep_alive_s: float, phase: str) -> None:
+async def test_a_worker_may_end_at_once_or_never(
+    keep_alive_s: float, phase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_module, "_PAUSE_S", 0.05)
     host = LocalHost(LocalSettings(keep_alive_s=keep_alive_s), command=workers.command())
     await scores_of(host, ["text"])
     await asyncio.sleep(0.2)
@@ -332,10 +336,26 @@ async def test_a_worker_may_end_at_once_or_never(keep_alive_s: float, phase: str
     await host.close()
 
 
-async def test_a_request_while_an_idle_worker_ends_gets_the_next_one() -> None:
+async def test_a_worker_that_ends_at_once_stays_for_all_that_one_query_asks() -> None:
+    host = LocalHost(LocalSettings(keep_alive_s=0.0), command=workers.command())
+    await host.encode(EMBEDDER, ["query"], as_query=True)
+    pid = host.state.pid
+    await asyncio.sleep(0.1)  # the legs are searched
+    await host.open_model(SPEC)
+    await asyncio.sleep(0.1)  # the texts are fetched
+    await scores_of(host, ["text"])
+    assert host.state.pid == pid
+    await host.close()
+
+
+async def test_a_request_while_an_idle_worker_ends_gets_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_module, "_PAUSE_S", 0.0)
     host = LocalHost(LocalSettings(keep_alive_s=0.0), command=workers.command())
     for _ in range(5):  # each comes while the one before is ending
         assert len(await scores_of(host, ["text"])) == 1
+    await host.open_model(SPEC)
+    host._expire()  # and this one in the same turn of the loop
+    assert len(await scores_of(host, ["text"])) == 1
     await host.close()
 
 

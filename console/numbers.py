@@ -37,12 +37,12 @@ def duration(value: float) -> str:
 
 
 def count(value: int) -> str:
-    """``9 412``: thousands apart by a narrow gap."""
-    return f"{value:,}".replace(",", " ")
+    """``9,412``."""
+    return f"{value:,}"
 
 
 def spent_text(usage: Mapping[str, float]) -> str:
-    """``1 234 tokens · 0.002 $``; '' where nothing is known to have been used."""
+    """``1,234 tokens · 0.002 $``; '' where nothing is known to have been used."""
     parts = []
     if "tokens" in usage:
         parts.append(f"{count(int(usage['tokens']))} tokens")

@@ -13,7 +13,7 @@ from console.views_carried import Carried, carried
 from console.views_cascade import StageAccount, stage_accounts, stage_name
 from engine.analysis.display import clean
 from engine.fusion.blends import resolve
-from engine.records import Document, DropRule, QueryTerm
+from engine.records import Document, DropRule, QueryTerm, ScoreKind
 from engine.rerankers.attribution import Attribution
 from engine.rerankers.cascade import rerank_stages
 from engine.settings.schema import DenseLeg, LegSettings, LexicalLeg
@@ -282,7 +282,7 @@ def _rerank(trace: Trace, row: int) -> RerankAccount | None:
     said, settings = trace.rerank.stages[deepest], list(rerank_stages(trace.settings).values())[deepest]
     return RerankAccount(
         raw=float(said.raw[row]),
-        kind=said.kind.value,
+        kind="sum" if said.kind is ScoreKind.FUSED else said.kind.value,
         score=float(ranking.rerank_score[row]),
         tokens=said.tokens_of(row),
         truncated=bool(said.truncated[row]),

@@ -85,7 +85,7 @@ async def test_what_the_models_did_not_see_is_said() -> None:
     assert [leg.note for leg in view.legs] == ["", "longer than the embedder sees: of its beginning"]
     assert all(leg.note == "" for leg in view_of("d0").legs)
     first = trace().pool.ids[trace().ranking.fused_order[0]]
-    assert "212 of 1 340 tokens · text cut to fit" in "\n".join(await painted(view_of(first)))
+    assert "212 of 1,340 tokens · text cut to fit" in "\n".join(await painted(view_of(first)))
 
 
 def test_the_ranks_stage_by_stage() -> None:
@@ -118,7 +118,7 @@ async def test_the_panel_says_it_all_at_80_columns() -> None:
         "+ pagerank",
         "= fused",
         "⇅ rerank",
-        "212 of 1 340 tokens",
+        "212 of 1,340 tokens",
         "of fused +",
         "(weighted)",
         "synonym of wait ×0.25",

@@ -73,7 +73,7 @@ async def test_suggestions_are_run_by_key_and_by_click() -> None:
         state.focus()
         await pilot.pause()
         text = lines_of(app.screen)
-        assert any("9 412 documents of python-docs" in line for line in text)
+        assert any("9,412 documents of python-docs" in line for line in text)
         await pilot.press("down", "enter")
         await pilot.click(state, offset=(10, next(y for y, line in enumerate(text) if "join a path" in line)))
         await pilot.press("up", "enter")

@@ -85,4 +85,4 @@ def test_numbers_are_short() -> None:
         ".000",
     ]
     assert [duration(v) for v in (0.04, 3.14, 412.3, 12_500)] == ["0.0 ms", "3.1 ms", "412 ms", "12.5 s"]
-    assert count(9412) == "9 412"
+    assert count(9412) == "9,412"

@@ -74,7 +74,7 @@ def test_the_detail_has_a_line_per_leg_and_the_warnings() -> None:
 def test_the_detail_says_where_a_service_was_asked_and_what_it_took() -> None:
     info = RerankerInfo("jina", "v3", url="https://api.jina.ai/v1/rerank", usage={"tokens": 8577, "usd": 0.0004})
     detail = status_view(replace(trace(), reranker=info)).detail
-    assert detail[-2:] == ("  at https://api.jina.ai/v1/rerank", "  used 8 577 tokens · 0.0004 $")
+    assert detail[-2:] == ("  at https://api.jina.ai/v1/rerank", "  used 8,577 tokens · 0.0004 $")
 
 
 async def test_a_narrow_chip_says_the_short_form_and_a_click_asks_for_all() -> None:

@@ -71,10 +71,6 @@ class Locations:
         return self.data / "agreements.json"
 
     @property
-    def score_cache(self) -> Path:
-        return self.cache / "scores.sqlite"
-
-    @property
     def log_file(self) -> Path:
         return self.log / "rankscope.log"
 

@@ -50,7 +50,7 @@ class RerankerScreen(Dialog[Picked]):
     """Gives what was picked. Asks nothing of any service."""
 
     heading = "Rerankers"
-    keys = "type finds · ←→ model · space marks · c compares · + stage · ⏎ uses"
+    keys = "type finds · ←→ model · space marks · + stage · ⏎ uses · esc closes"
 
     DEFAULT_CSS = """
     RerankerScreen > #box { height: 90%; max-width: 140; }

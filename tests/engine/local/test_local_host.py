@@ -353,9 +353,9 @@ async def test_a_request_while_an_idle_worker_ends_gets_the_next_one(monkeypatch
     host = LocalHost(LocalSettings(keep_alive_s=0.0), command=workers.command())
     for _ in range(5):  # each comes while the one before is ending
         assert len(await scores_of(host, ["text"])) == 1
-    await host.open_model(SPEC)
+    await host.open_model(SLOW)
     host._expire()  # and this one in the same turn of the loop
-    assert len(await scores_of(host, ["text"])) == 1
+    assert len(await scores_of(host, ["text"], SLOW)) == 1
     await host.close()
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,8 +121,14 @@ def filter_sets(filters: Iterable[str]) -> list[str]:
 
 
 def _either(values: Sequence[str]) -> str:
-    """One value as it was typed, several as a TOML list of texts."""
-    return values[0] if len(values) == 1 else f"[{', '.join(map(_basic_string, values))}]"
+    """One value as it was typed, a date as text; several as a TOML list of texts."""
+    if len(values) > 1:
+        return f"[{', '.join(map(_basic_string, values))}]"
+    try:
+        typed: object = tomllib.loads(f"value = {values[0]}")["value"]
+    except tomllib.TOMLDecodeError:
+        typed = None
+    return _basic_string(values[0]) if isinstance(typed, (date, time)) else values[0]
 
 
 def _basic_string(text: str) -> str:

@@ -37,7 +37,8 @@ async def analyze(legs: Legs, query: Query, leg: LexicalLeg) -> Analysis:
         for name in bodies.searched_fields(leg, shape)
     }
     texts = {name: text for name, text in texts.items() if text.strip()}
-    counted = await (_of_one_shard if shape.shards == 1 else _of_all_shards)(legs, texts) if texts else []
+    count = _of_one_shard if shape.shards == 1 and shape.alone else _of_all_shards
+    counted = await count(legs, texts) if texts else []
     close = await _close_terms(legs, counted)
     return Analysis(
         terms=tuple(
@@ -97,7 +98,7 @@ async def tokens(legs: Legs, field: str, text: str) -> list[str]:
     """What the field's analyzer of queries makes of a text: the index's own ``_analyze``."""
     shape = legs.cluster.shape
     wish = {"analyzer": shape.text[field], "text": text} if field in shape.text else {"field": field, "text": text}
-    answer = await legs.cluster.call("POST", f"{legs.cluster.path}/_analyze", wish)
+    answer = await legs.cluster.call("POST", f"{legs.cluster.path_of(field)}/_analyze", wish)
     return [str(token["token"]) for token in answer.get("tokens", ())]
 
 

@@ -62,6 +62,16 @@ def id_of(hit: Json, id_field: str = "") -> str:
     return str(hit["_id"] if value is None else value)
 
 
+def unique(hits: Hits) -> Hits:
+    """The hits without those whose id a better one has."""
+    first = {name: row for row, name in reversed(list(enumerate(hits.ids)))}
+    if len(first) == len(hits.ids):
+        return hits
+    rows = sorted(first.values())
+    ids = tuple(hits.ids[row] for row in rows)
+    return Hits(ids, hits.scores[rows], hits.orders[rows], hits.parts[rows], hits.total)
+
+
 def aligned(hits: Hits, ids: Sequence[str]) -> tuple[FloatArray, FloatArray]:
     """(scores, parts) of the hits in the order of ``ids``; NaN for a document that was not found."""
     at = {name: row for row, name in enumerate(hits.ids)}

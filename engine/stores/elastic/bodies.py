@@ -22,7 +22,7 @@ from engine.records import FieldValue
 from engine.settings.schema import DenseLeg, LexicalLeg
 from engine.stores.base import Filter
 from engine.stores.elastic.detect import Engine
-from engine.stores.elastic.mapping import ORDER, IndexShape, VectorField
+from engine.stores.elastic.mapping import NESTED, ORDER, IndexShape, VectorField
 from engine.stores.embedded.matching import required_matches
 
 Json = dict[str, Any]
@@ -62,7 +62,7 @@ def exact_field(name: str, shape: IndexShape, path: str) -> str:
     """The field that holds the exact values of ``name``: for filters, groups and facets. Raises ``SettingsError``."""
     if name in shape.keywords:
         return shape.keywords[name]
-    if name in shape.numbers or name in shape.others:
+    if name in shape.numbers or shape.others.get(name, NESTED) != NESTED:
         return name
     raise unknown_field(name, (*shape.keywords, *shape.numbers), shape, path, "stored field")
 
@@ -175,7 +175,8 @@ def _typed(name: str, value: FieldValue, shape: IndexShape) -> Any:
     if name not in shape.numbers or isinstance(value, (int, float)):
         return value
     try:
-        return float(str(value))
+        text = str(value)
+        return int(text) if text.lstrip("+-").isdigit() else float(text)  # a long has more digits than a float
     except ValueError:
         raise SettingsError(f"{name!r} holds numbers, not {value!r}", path=f"filter.{name}") from None
 

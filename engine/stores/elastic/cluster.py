@@ -81,6 +81,11 @@ class Cluster:
         """The index's name in an address."""
         return "/" + quote(self.settings.index, safe=",*-")
 
+    def path_of(self, field_: str) -> str:
+        """The address of one index that has the field, for requests that take no more than one."""
+        home = self.shape.home(field_)
+        return self.path if home == self.shape.name else "/" + quote(home, safe="")
+
     async def call(
         self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None, *, lines: bool = False
     ) -> Any:

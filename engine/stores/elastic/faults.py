@@ -167,6 +167,21 @@ RULES: tuple[Rule, ...] = (
         "the query has too many words for it: {reason}",
         "ask with fewer words",
     ),
+    Rule(
+        "value",
+        400,
+        r"failed to parse date field \[(?P<value>[^]]*)\]",
+        "a value asked for is no date: {value}",
+        "check [filter], and field:value in the query",
+    ),
+    Rule(
+        "value",
+        400,
+        r"Can't parse boolean value|is not an IP string literal|NumberFormatException|number_format_exception|"
+        r"do not support exact searching",
+        "a value asked for does not fit its field: {reason}",
+        "check [filter], and field:value in the query",
+    ),
     Rule("body", 400, r"parsing_exception|x_content_parse|json_parse", "it does not take the query: {reason}", ""),
     Rule(
         "size",

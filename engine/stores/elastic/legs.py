@@ -131,7 +131,7 @@ class Legs:
         tokens: dict[str, float] = {}
         if not leg.inference_id:
             wish = {"analyzer": leg.analyzer, "text": text} if leg.analyzer else {"text": text}
-            found = (await self.cluster.call("POST", f"{self.cluster.path}/_analyze", wish))["tokens"]
+            found = (await self.cluster.call("POST", f"{self.cluster.path_of(name)}/_analyze", wish))["tokens"]
             tokens = {token: float(count) for token, count in Counter(one["token"] for one in found).items()}
             if not tokens:
                 return None
@@ -260,8 +260,13 @@ class Legs:
 
 
 def _leg_hits(hits: answers.Hits, names: tuple[str, ...], answer: Answer) -> LegHits:
-    parts = hits.parts if names else None
-    return LegHits(hits.ids, hits.orders, hits.scores, hits.total, names, parts, answer.parts, answer.missing)
+    """An id is one document: of several that have it, as indices behind one alias may, the best."""
+    found, missing = answers.unique(hits), answer.missing
+    if taken := len(hits.ids) - len(found.ids):
+        said = f"{taken} left out, whose ids other documents have too: store.id_field can name one that differs"
+        missing = f"{missing}; {said}" if missing else said
+    parts = found.parts if names else None
+    return LegHits(found.ids, found.orders, found.scores, found.total, names, parts, answer.parts, missing)
 
 
 def _merged(hits: answers.Hits, kept: Sequence[int], others: answers.Hits, size: int) -> answers.Hits:

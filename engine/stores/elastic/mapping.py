@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 META = "rankscope"
 ORDER = "order"
+NESTED = "nested"
 
 _TEXT = frozenset({"text", "match_only_text", "search_as_you_type"})
 _KEYWORD = frozenset({"keyword", "constant_keyword", "wildcard", "boolean", "ip", "version"})
@@ -60,6 +61,7 @@ class IndexShape:
     k1, b      of the default similarity
     meta       what Rankscope wrote of its own index, empty for any other
     source     whether the engine keeps the documents themselves
+    homes      field → the first index behind the name that has it
     """
 
     name: str
@@ -75,6 +77,17 @@ class IndexShape:
     b: float = 0.75
     meta: Mapping[str, str] = field(default_factory=dict)
     source: bool = True
+    homes: Mapping[str, str] = field(default_factory=dict)
+    indices: tuple[str, ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether one plain index is behind the name: some requests take neither several nor a data stream."""
+        return len(self.indices) < 2 and not any(one.startswith(".ds-") for one in self.indices)
+
+    def home(self, field_: str) -> str:
+        """What to ask about a field's analyzer. A plain alias stays as it is: a key may be good for that name alone."""
+        return self.name if self.alone else self.homes.get(field_, self.indices[0])
 
     @property
     def ordered(self) -> bool:
@@ -140,12 +153,14 @@ async def read(client: AsyncElasticsearch, index: str) -> IndexShape:
 def shape_of(name: str, answer: Mapping[str, Any], documents: int) -> IndexShape:
     """The shape in the answer of ``GET /INDEX``."""
     properties: dict[str, Any] = {}
+    homes: dict[str, str] = {}
     similarity: Mapping[str, Any] = {}
     meta: Mapping[str, Any] = {}
     shards, source, graphs = 0, True, False
-    for one in answer.values():
+    for index, one in answer.items():
         mappings, settings = one.get("mappings") or {}, one.get("settings", {}).get("index", {})
-        properties = {**dict(_leaves(mappings.get("properties") or {})), **properties}
+        own = dict(_leaves(mappings.get("properties") or {}))
+        properties, homes = {**own, **properties}, {**dict.fromkeys(own, index), **homes}
         shards += int(settings.get("number_of_shards", 1))
         similarity = settings.get("similarity", {}).get("default", {}) or similarity
         meta = (mappings.get("_meta") or {}).get(META) or meta
@@ -180,16 +195,16 @@ def shape_of(name: str, answer: Mapping[str, Any], documents: int) -> IndexShape
         b=float(similarity.get("b", 0.75)),
         meta={str(key): str(value) for key, value in meta.items()},
         source=source,
+        homes=homes,
+        indices=tuple(answer),
     )
 
 
 def _leaves(properties: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(dotted name, mapping) of every field and sub-field; nested objects are searched otherwise, and left out."""
+    """(dotted name, mapping) of every field and sub-field; nested objects are searched otherwise: their name alone."""
     for name, spec in properties.items():
         path = f"{prefix}{name}"
-        if spec.get("type") == "nested":
-            continue
-        if "properties" in spec:
+        if "properties" in spec and spec.get("type") != NESTED:
             yield from _leaves(spec["properties"], f"{path}.")
         else:
             yield path, spec

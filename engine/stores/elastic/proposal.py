@@ -13,7 +13,7 @@ from engine.errors import StoreError
 from engine.records import Document
 from engine.stores.elastic.detect import Engine
 from engine.stores.elastic.listing import Seen
-from engine.stores.elastic.mapping import ORDER, IndexShape, VectorField
+from engine.stores.elastic.mapping import NESTED, ORDER, IndexShape, VectorField
 
 TITLES = ("title", "name", "headline", "subject", "heading", "label", "question", "docnm_kwd", "summary")
 """Last parts of names that a document is called by, the surest first."""
@@ -26,6 +26,7 @@ WORDS = 1.5
 LONGEST_TITLE = 20
 WIDE = 20
 """Fields; of a document with more only those that matter are fetched."""
+_OWN_QUERY = (NESTED, "semantic_text")
 _TEXTS = 3
 """Fields that make up the text to rerank."""
 
@@ -122,12 +123,10 @@ class Proposal:
 def propose(seen: Seen) -> Proposal:
     """What to search of the index. Raises ``StoreError`` for one that has nothing to search by."""
     shape, documents = seen.shape, [sample.document for sample in seen.samples]
+    if not any(document.fields for document in documents):
+        documents = []  # the engine does not keep them: what is not seen is not empty
     if not shape.text and not shape.vectors:
-        kinds = ", ".join([*shape.keywords, *shape.numbers][:8]) or "none at all"
-        raise StoreError(
-            f"{shape.name} has neither a text field nor a field of vectors; its fields: {kinds}",
-            hint="choose another index, or index its documents with `rankscope index SOURCE --into …`",
-        )
+        raise _unsearchable(shape)
     lengths = {name: _words(documents, name) for name in (*shape.text, *shape.keywords)}
     title, title_reason, titles = _title(shape, documents, lengths)
     texts = _texts(shape, documents, lengths, title)
@@ -157,6 +156,15 @@ def propose(seen: Seen) -> Proposal:
         notes=tuple(_notes(shape, documents)),
         lengths=lengths,
     )
+
+
+def _unsearchable(shape: IndexShape) -> StoreError:
+    others = [f"{name} ({kind})" for name, kind in shape.others.items()]
+    kinds = ", ".join([*others, *shape.keywords, *shape.numbers][:8]) or "none at all"
+    hint = "choose another index, or index its documents with `rankscope index SOURCE --into …`"
+    if own := [name for name, kind in shape.others.items() if kind in _OWN_QUERY]:
+        hint = f"a query of your own can search {own[0]}: legs.lexical.body names its file"
+    return StoreError(f"{shape.name} has neither a text field nor a field of vectors; its fields: {kinds}", hint=hint)
 
 
 def with_field(proposal: Proposal, name: str, boost: float) -> Proposal:
@@ -284,8 +292,11 @@ def _notes(shape: IndexShape, documents: Sequence[Document]) -> list[str]:
     notes = []
     if not shape.documents:
         notes.append("the index is empty: fields were chosen by their names alone")
-    elif not documents or not any(document.fields for document in documents):
+    elif not documents:
         notes.append("no document could be looked at: fields were chosen by their names alone")
+    if len([one for one in shape.indices if not one.startswith(".ds-")]) > 1:
+        several = "indices stand behind this name: of documents that share an id only the best is shown"
+        notes.append(f"{len(shape.indices)} {several}")
     if not shape.text:
         notes.append("the index has no text field: vectors alone are searched")
     if not shape.source:

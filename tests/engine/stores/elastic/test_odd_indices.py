@@ -1,0 +1,102 @@
+"""Indices as they are met in the wild: several behind one name, data streams, nested objects, without source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.analysis.query import parse
+from engine.api import open_pipeline
+from engine.errors import SettingsError, StoreError
+from engine.records import Document, Status
+from engine.settings.schema import LexicalLeg, RerankSettings, Settings
+from engine.stores.elastic.bodies import exact_field, restrictions
+from engine.stores.elastic.detect import ELASTICSEARCH, Engine
+from engine.stores.elastic.listing import Seen, see
+from engine.stores.elastic.mapping import shape_of
+from engine.stores.elastic.proposal import propose
+from tests.servers.engine_index import make, send
+from tests.servers.engines import Server
+
+LEG = LexicalLeg(fields={"text": 1.0})
+ALIAS = "rankscope-both"
+
+
+def settings(server: Server, name: str) -> Settings:
+    return Settings(
+        store=server.store(name), legs={"lexical": LEG}, weights={"lexical": 1.0}, rerank=RerankSettings(enabled=False)
+    )
+
+
+@pytest.fixture
+def two_indices(any_engine: Server) -> Iterator[Server]:
+    """Two indices behind one alias, each with documents of the same ids."""
+    names = [f"rankscope-{part}" for part in "ab"]
+    for name, word in zip(names, ("alpha", "beta"), strict=True):
+        documents = [Document(str(n), {"text": f"the thread {word} waits {'again ' * n}"}) for n in range(3)]
+        make(any_engine, name, documents, text={"text": "standard"}, ours=False)
+    actions = [{"add": {"index": name, "alias": ALIAS}} for name in names]
+    send(any_engine, "POST", "/_aliases", {"actions": actions})
+    yield any_engine
+    for name in names:
+        send(any_engine, "DELETE", f"/{name}")
+
+
+async def test_of_documents_that_share_an_id_the_best_is_shown_and_the_others_told(two_indices: Server) -> None:
+    wanted = settings(two_indices, ALIAS)
+    async with open_pipeline(wanted, Path()) as pipeline:
+        trace = await pipeline.search("thread beta", wanted)
+        analysis = await pipeline.store.analyze(parse("Thread beta", ("text",)), LEG)
+    assert sorted(trace.pool.ids) == ["0", "1", "2"]
+    stages = {stage.name: stage.outcome for stage in trace.stages}
+    assert stages["analyse"].status is Status.OK
+    assert stages["lexical"].status is Status.PARTIAL
+    assert "3 left out, whose ids other documents have too" in stages["lexical"].text
+    assert [(term.text, term.df) for term in analysis.terms] == [("thread", 6), ("beta", 3)]
+    proposal = propose(await see(two_indices.store(ALIAS)))
+    assert any(note.startswith("2 indices stand behind this name") for note in proposal.notes)
+
+
+def test_a_data_stream_is_asked_about_its_analyzers_by_the_index_behind_it() -> None:
+    """Not on a server: those of the tests make data streams and cannot take them away again."""
+    one = {"mappings": {"properties": {"text": {"type": "text"}}}}
+    other = {"mappings": {"properties": {"title": {"type": "text"}}}}
+    stream = shape_of("logs", {".ds-logs-1": one}, 1)
+    assert (stream.alone, stream.home("text")) == (False, ".ds-logs-1")
+    both = shape_of("all", {"a": one, "b": other}, 1)
+    assert (both.alone, both.home("text"), both.home("title"), both.home("?")) == (False, "a", "b", "a")
+    plain = shape_of("alias", {"index-000001": one}, 1)
+    assert (plain.alone, plain.home("text")) == (True, "alias")
+
+
+async def test_an_index_that_keeps_no_documents_is_judged_by_names_alone(elasticsearch_8: Server) -> None:
+    name = "rankscope-sourceless"
+    fields = {"title": {"type": "text"}, "text": {"type": "text"}}
+    send(elasticsearch_8, "PUT", f"/{name}", {"mappings": {"_source": {"enabled": False}, "properties": fields}})
+    send(elasticsearch_8, "POST", f"/{name}/_doc?refresh=true", {"title": "a thread", "text": "waits"})
+    try:
+        proposal = propose(await see(elasticsearch_8.store(name)))
+    finally:
+        send(elasticsearch_8, "DELETE", f"/{name}")
+    assert (proposal.title, proposal.fields) == ("title", {"title": 2.0, "text": 1.0})
+    assert any("_source is off" in note for note in proposal.notes)
+
+
+def test_nested_objects_are_named_and_not_searched() -> None:
+    passages = {"type": "nested", "properties": {"text": {"type": "text"}}}
+    one = {"mappings": {"properties": {"passages": passages, "n": {"type": "long"}}}}
+    shape = shape_of("chunks", {"chunks": one}, 1)
+    assert (shape.text, shape.vectors) == ({}, {})
+    with pytest.raises(SettingsError, match="no stored field 'passages'"):
+        exact_field("passages", shape, "filter.passages")
+    with pytest.raises(StoreError, match=r"its fields: passages \(nested\), n") as told:
+        propose(Seen(Engine(ELASTICSEARCH, (8, 19, 0)), shape, ()))
+    assert "legs.lexical.body" in told.value.hint
+
+
+def test_a_long_keeps_all_of_its_digits() -> None:
+    shape = shape_of("i", {"i": {"mappings": {"properties": {"n": {"type": "long"}}}}}, 1)
+    query = parse("n:9007199254740993 word", ("n",))
+    assert restrictions(query, {}, shape)["filter"] == [{"terms": {"n": [9007199254740993]}}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import cycle, islice
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,10 +24,14 @@ from engine.rerankers.remote.prices import cost_of
 from engine.rerankers.remote.providers import Provider, provider
 from engine.rerankers.remote.urls import endpoint
 from engine.rerankers.several import alone
-from engine.settings.schema import DenseLeg, ProviderSettings, RemoteSettings, RerankSettings, Settings
+from engine.settings.schema import DenseLeg, LexicalLeg, ProviderSettings, RemoteSettings, RerankSettings, Settings
 
 SAMPLE = 3
 """Queries that are searched, without any service, to see how long the texts are."""
+UNKNOWN_CHARS = 1000
+"""Taken for the length of a text where the sample finds none: words that stand nowhere, or no lexical leg."""
+SEARCH = 100
+"""Documents that Cohere, and those who sell its models, count as one search."""
 SAMPLED = 1024
 """Documents of a source that are read to see the same, where the source knows how many there are."""
 
@@ -131,20 +135,43 @@ async def _reranking(
     url = endpoint(row, settings.rerank.base_url, model)
     step = max(1, len(texts) // SAMPLE)
     sample = texts[::step][:SAMPLE]
-    requests = documents = tokens = 0
-    for text in sample:
-        asked = plan(row, model, text, await _texts(pipeline, settings, text), settings.rerank.max_tokens)
+    found = [await _texts(pipeline, settings, text) for text in sample]
+    example = next(filter(None, found), ["x" * UNKNOWN_CHARS])
+    least = _least(pipeline, settings)
+    requests = documents = tokens = searches = 0
+    for text, there in zip(sample, found, strict=True):
+        likely = list(islice(cycle(there or example), max(least, len(there))))
+        asked = plan(row, model, text, likely, settings.rerank.max_tokens)
         requests += len(asked.batches)
         documents += asked.asked
         tokens += sum(asked.tokens)
+        searches += sum(math.ceil((stop - start) / SEARCH) for start, stop in asked.batches)
     scale = len(texts) / len(sample)
-    return _of("rerank", row, model, url, rule, *(math.ceil(scale * n) for n in (requests, documents, tokens)))
+    numbers = (math.ceil(scale * n) for n in (requests, documents, tokens, searches))
+    return _of("rerank", row, model, url, rule, *numbers)
+
+
+def _remote_legs(settings: Settings) -> dict[str, DenseLeg]:
+    """The legs that will ask a service, which the sample does without."""
+    return {
+        name: leg
+        for name, leg in settings.legs.items()
+        if isinstance(leg, DenseLeg) and is_remote(leg.embedder) and settings.weights.get(name, 0) > 0
+    }
+
+
+def _least(pipeline: Pipeline, settings: Settings) -> int:
+    """How many documents every query will have reranked: a dense leg finds its ``top_k`` of any index."""
+    depth = max((leg.top_k for leg in _remote_legs(settings).values()), default=0)
+    return min(depth, settings.rerank.top_n, pipeline.store.info.documents)
 
 
 async def _texts(pipeline: Pipeline, settings: Settings, query: str) -> list[str]:
     """What a reranker would be sent for the query, found without asking any service."""
-    remote = {name for name, leg in settings.legs.items() if isinstance(leg, DenseLeg) and is_remote(leg.embedder)}
+    remote = _remote_legs(settings)
     weights = {name: 0.0 if name in remote else weight for name, weight in settings.weights.items()}
+    if not any(weights.values()):
+        weights |= {name: 1.0 for name, leg in settings.legs.items() if isinstance(leg, LexicalLeg)}
     if not any(weights.values()):
         return []
     rerank = msgspec.structs.replace(settings.rerank, enabled=False)
@@ -158,9 +185,17 @@ async def _texts(pipeline: Pipeline, settings: Settings, query: str) -> list[str
 
 
 def _of(
-    purpose: str, row: Provider, model: str, url: str, rule: OfflineRule, requests: int, documents: int, tokens: int
+    purpose: str,
+    row: Provider,
+    model: str,
+    url: str,
+    rule: OfflineRule,
+    requests: int,
+    documents: int,
+    tokens: int,
+    searches: int = 0,
 ) -> Estimate:
-    usage: Mapping[str, float] = {"tokens": tokens, "searches": requests}
+    usage: Mapping[str, float] = {"tokens": tokens, "searches": searches}
     host = urlsplit(url).hostname or ""
     cost = cost_of(row, usage)
     usd = cost["usd"] * (requests if row.price_unit == "requests" else 1) if cost else None

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from engine.rerankers.remote.providers import GENERIC, Provider, overlaid
+from engine.rerankers.remote.providers import table as reranking
 from engine.settings.schema import ProviderSettings
 
 _RERANKING = {
@@ -65,6 +66,9 @@ def find(name: str, own: Mapping[str, ProviderSettings]) -> tuple[Provider, str]
         changes = own[provider]
         start = next((each for each in (changes.like, provider) if each in rows), GENERIC)
         row = overlaid(provider, changes, rows[start], CONNECTION)
+        reranks = reranking().get(changes.like or provider)
+        if not changes.price_unit and reranks is not None and reranks.price_unit != row.price_unit:
+            row = msgspec.structs.replace(row, price=0.0)  # a price of searches is none of tokens
     elif provider in rows:
         row = rows[provider]
     else:

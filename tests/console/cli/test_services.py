@@ -227,6 +227,28 @@ def test_a_set_of_queries_is_asked_for_once_before_it_leaves(
     assert len(offline.lines) == 2
 
 
+@pytest.mark.parametrize("lexical", [0, 1])
+def test_what_a_service_will_find_is_estimated_without_asking_it(
+    cli: Cli, corpus: Path, tmp_path: Path, lexical: int
+) -> None:
+    """A leg by a service finds documents for every query, whatever the words of the sample find."""
+    (tmp_path / "queries.txt").write_text("seconds\nzzzz\n")
+    with running(embedders.VENDORS["ollama"]) as server:
+        (tmp_path / "remote.toml").write_text(
+            f"[legs.lexical]\n[legs.dense]\nembedder = 'ollama/nomic-embed-text'\n"
+            f"[weights]\ndense = 1\nlexical = {lexical}\n"
+            f"[rerank]\nprovider = 'cohere'\ntop_n = 4\n[providers.cohere]\nprice = 10_000\napi_key = '{KEY}'\n"
+            f"[providers.ollama]\nbase_url = '{server.url}'\n"
+        )
+        made = ("-c", tmp_path / "remote.toml")
+        assert cli("index", corpus, "--into", tmp_path / "made", *made).code == 0
+        asked = len(server.requests)
+        told = cli("search", "--queries", tmp_path / "queries.txt", *made, "--index", tmp_path / "made")
+        assert len(server.requests) == asked
+    assert "rerank by Cohere (rerank-v4.0-pro) at api.cohere.com, on the internet: 2 requests, 8 documents" in told.err
+    assert "about 0.02 US$" in told.err
+
+
 def test_what_stays_on_this_machine_needs_no_agreement_and_yes_is_agreement(
     cli: Cli, index: Path, tmp_path: Path
 ) -> None:

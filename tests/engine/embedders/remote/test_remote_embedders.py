@@ -14,7 +14,7 @@ import pytest
 from engine.api import open_pipeline
 from engine.embedders.base import EmbedContext, Embedder
 from engine.embedders.registry import make
-from engine.embedders.remote.table import table
+from engine.embedders.remote.table import find, table
 from engine.errors import IndexMismatchError, RemoteError, SettingsError
 from engine.executor import make_executor
 from engine.records import RanOn, Status
@@ -156,6 +156,18 @@ async def test_the_address_of_a_key_is_the_one_that_is_told() -> None:
         with pytest.raises(RemoteError, match=r"nothing was sent to Voyage AI at ai\.mongodb\.com"):
             await service.embed_query("bees")
     assert [one.host for one in told] == ["ai.mongodb.com"]
+
+
+def test_a_price_of_searches_is_no_price_of_tokens() -> None:
+    prices = {
+        "cohere": ProviderSettings(price=2000.0),
+        "ours": ProviderSettings(like="cohere", price=2000.0),
+        "theirs": ProviderSettings(like="cohere", price=0.1, price_unit="tokens"),
+        "voyage": ProviderSettings(price=0.05),
+        "openai": ProviderSettings(price=0.02),
+    }
+    found = {name: found[0].price for name in prices if (found := find(name, prices))}
+    assert found == {"cohere": 0.0, "ours": 0.0, "theirs": 0.1, "voyage": 0.05, "openai": 0.02}
 
 
 async def test_refusals_offline_and_unknown_names_say_what_to_do() -> None:

@@ -132,7 +132,7 @@ async def _reranking(
     pipeline: Pipeline, settings: Settings, texts: Sequence[str], row: Provider, rule: OfflineRule
 ) -> Estimate:
     model = settings.rerank.model or (row.models[0] if row.models else "")
-    url = endpoint(row, settings.rerank.base_url, model)
+    row, url = row.of(model), endpoint(row, settings.rerank.base_url, model)
     step = max(1, len(texts) // SAMPLE)
     sample = texts[::step][:SAMPLE]
     found = [await _texts(pipeline, settings, text) for text in sample]

@@ -53,6 +53,8 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     max_request_tokens  the same, estimated: the query's for each document, and the documents'
     listwise         models whose scores depend on the other documents of the request (``*`` stands for any text):
                      one request of at most ``listwise_documents`` scores a query
+    caps             what of the caps above a model has otherwise, by ``MODEL`` or ``prefix*``
+    without          fields of ``extra`` that a model does not take
     kind, kinds      what the scores are, and where a model (or ``prefix*``) differs
     models           known to work; the first is taken where ``rerank.model`` is empty
     needs_model      whether a request names a model
@@ -95,6 +97,8 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     read_s: float = 30.0
     total_s: float = 60.0
     listwise: tuple[str, ...] = ("*jina-reranker-v3*",)
+    caps: dict[str, dict[str, int]] = {}
+    without: dict[str, list[str]] = {}
     kind: ScoreKind = ScoreKind.PROBABILITY
     kinds: dict[str, ScoreKind] = {}
     models: tuple[str, ...] = ()
@@ -112,6 +116,13 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def timeouts(self) -> Timeouts:
         return Timeouts(self.connect_s, self.read_s, self.total_s)
+
+    def of(self, model: str) -> Provider:
+        """The row as it is for this model: its caps, and what is always sent."""
+        caps = next((caps for pattern, caps in self.caps.items() if _matches(pattern, model)), {})
+        left = next((names for pattern, names in self.without.items() if _matches(pattern, model)), [])
+        extra = {name: value for name, value in self.extra.items() if name not in left}
+        return msgspec.structs.replace(self, **caps, extra=extra)
 
     def is_listwise(self, model: str) -> bool:
         """Whether the model scores a list as one, so that splitting it changes its scores."""
@@ -167,6 +178,7 @@ def overlaid(name: str, changes: ProviderSettings, row: Provider, keys: Collecti
     """A row under another name, with those of the keys changed that the settings set."""
     given = {key: value for key in keys if (value := getattr(changes, key)) not in _UNSET}
     new: dict[str, Any] = {"name": name, "label": row.label if name == row.name else name}
+    new["caps"] = {model: {k: v for k, v in caps.items() if k not in given} for model, caps in row.caps.items()}
     if changes.retries >= 0:
         new["retries"] = changes.retries
     for key, value in given.items():

@@ -51,8 +51,9 @@ class RemoteReranker:
     ``SettingsError``, found with the first document that is not in the cache."""
 
     def __init__(self, settings: RerankSettings, provider: Provider, context: RerankContext, pool: ClientPool) -> None:
-        self._settings, self._provider, self._context, self._pool = settings, provider, context, pool
         self._model = settings.model or (provider.models[0] if provider.models else "")
+        provider = provider.of(self._model)
+        self._settings, self._provider, self._context, self._pool = settings, provider, context, pool
         if provider.needs_model and not self._model:
             raise SettingsError(
                 f"rerank.model is empty, and {provider.label} needs one",

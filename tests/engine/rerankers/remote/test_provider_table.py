@@ -294,6 +294,22 @@ def test_a_list_that_must_not_be_split_is_one_request(n: int, together: int, cap
     assert asked.asked == min(n, total_limit(row, "jina-reranker-v3"))
 
 
+def test_a_model_may_have_caps_of_its_own_and_leave_a_field_out() -> None:
+    qwen, old, images = (table()["dashscope"].of(m) for m in ("qwen3-rerank", "gte-rerank-v2", "qwen3-vl-rerank"))
+    assert (qwen.max_request_tokens, old.max_request_tokens, images.max_request_tokens) == (120_000, 30_000, 120_000)
+    assert (qwen.max_documents, old.max_documents, images.max_documents) == (500, 500, 100)
+    own = decode({"providers": {"dashscope": {"max_request_tokens": 9_000}}})
+    assert providers(own.providers)["dashscope"].of("gte-rerank-v2").max_request_tokens == 9_000
+    invoke = table()["bedrock-invoke"]
+    assert invoke.of("cohere.rerank-v3-5:0").extra == {"api_version": 2}
+    assert invoke.of("amazon.rerank-v1:0").extra == {}
+
+
+def test_zhipu_is_never_sent_more_characters_than_it_takes() -> None:
+    asked = plan(table()["zhipu"], "rerank", "q", ["x" * 10_000] * 30)
+    assert max(stop - start for start, stop in asked.batches) * 10_000 < 122_000
+
+
 def test_what_is_too_long_is_cut_and_marked() -> None:
     row = table()["qianfan"]
     asked = plan(row, "m", "q" * 2000, ["short", "x" * 5000])

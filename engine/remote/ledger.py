@@ -137,6 +137,11 @@ class Ledger:
                 with self._lock:
                     self._pending = calls + self._pending
 
+    def latest(self, purpose: str = "rerank") -> dict[tuple[str, str], float]:
+        """Milliseconds that the last answered call took, by provider and model."""
+        query = "select provider, model, ms, max(at) from calls where purpose = ? and outcome = ? group by 1, 2"
+        return {(provider, model): ms for provider, model, ms, _ in self._rows(query, (purpose, OK))}
+
     def summary(self, since: float = 0.0) -> list[Usage]:
         """What was used since then (Unix time), by provider, model and purpose in order."""
         query = f"select {', '.join(_COLUMNS)} from calls where at >= ? order by provider, model, purpose, at"

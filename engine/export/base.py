@@ -85,6 +85,14 @@ class Wish:
             return Expression(f"vectors[{json.dumps(leg.embedder)}]")
         return self.given.vectors.get(leg.embedder, VECTOR) if self.given else VECTOR
 
+    def own_body(self, leg: LexicalLeg, name: str) -> Body:
+        """The user's own query body of the leg, empty where it has none."""
+        return self.bodies[name] if leg.body and name in self.bodies else {}
+
+    def compared(self, name: str, leg: LegSettings) -> bool:
+        """Whether the leg compares every vector: it is told to, or the index has no graph of them."""
+        return isinstance(leg, DenseLeg) and (leg.exact or not self.shape.vector_field(leg.field, name).indexed)
+
     def active(self) -> dict[str, LegSettings]:
         """The legs that weigh more than 0, by name, in settings order."""
         return {name: leg for name, leg in self.settings.legs.items() if self.settings.weights.get(name, 0) > 0}

@@ -38,7 +38,7 @@ class Dialect:
             case SparseLeg():
                 return boosted(self._expand(wish, name, leg), boost)
             case DenseLeg():
-                return (self.compare if every or leg.exact else self.nearest)(wish, name, leg, boost)
+                return (self.compare if every or wish.compared(name, leg) else self.nearest)(wish, name, leg, boost)
 
     def _expand(self, wish: Wish, name: str, leg: SparseLeg) -> Body:
         field = wish.shape.sparse_field(leg.field, name)
@@ -58,8 +58,8 @@ def boosted(query: Body, boost: Boost) -> Body:
 
 def words(wish: Wish, name: str, leg: LexicalLeg) -> Body:
     """A lexical leg as the store asks it: its fields' scores add up."""
-    if name in wish.bodies:
-        filled: Body = bodies.filled(wish.bodies[name], wish.query.positive)
+    if own := wish.own_body(leg, name):
+        filled: Body = bodies.filled(own["query"], wish.query.positive)
         return filled
     query: Body = unnamed(bodies.lexical_query(wish.query, leg, wish.shape, name))
     should = query.get("bool", {}).get("should", ())
@@ -112,7 +112,8 @@ def summed(wish: Wish, dialect: Dialect, boosts: Mapping[str, Boost]) -> tuple[B
         found = [dialect.clause(wish, name, boosts[name], every=every) for name in active]
         return with_features(bodies.within(dict(any_of(found)), restricted(wish)), wish)
 
-    partial = any(isinstance(leg, DenseLeg) and not leg.exact for leg in active.values()) and len(active) > 1
+    graphs = [name for name, leg in active.items() if isinstance(leg, DenseLeg) and not wish.compared(name, leg)]
+    partial = bool(graphs) and len(active) > 1
     if not partial:
         return total(every=False), None
     window = min(sum(leg.top_k for leg in active.values()), WINDOW)

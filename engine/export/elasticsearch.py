@@ -57,7 +57,7 @@ DIALECT = Dialect(NAME, (8, 15), _nearest, _compare)
 def _child(wish: Wish, name: str) -> Body:
     """One leg as a retriever."""
     leg = wish.settings.legs[name]
-    if isinstance(leg, DenseLeg) and not leg.exact:
+    if isinstance(leg, DenseLeg) and not wish.compared(name, leg):
         return {"knn": _knn(wish, name, leg)}
     query = DIALECT.clause(wish, name)
     return {"standard": {"query": within(dict(query), clauses.restricted(wish))}}
@@ -69,6 +69,7 @@ def _child(wish: Wish, name: str) -> Body:
 def _sum_obstacles(wish: Wish) -> Iterator[Obstacle]:
     yield from obstacles.legs(wish)
     yield from obstacles.not_a_sum(wish)
+    yield from obstacles.distances(wish)
     yield from obstacles.negative_features(wish)
     yield from obstacles.threshold(wish)
     yield from obstacles.group(wish)
@@ -86,7 +87,7 @@ def _sum_body(wish: Wish) -> Body:
 
 
 def _sum_notes(wish: Wish) -> Iterator[str]:
-    if any(isinstance(leg, DenseLeg) and leg.exact for leg in wish.active().values()) or (
+    if any(wish.compared(name, leg) for name, leg in wish.active().items()) or (
         len(wish.active()) > 1 and any(isinstance(leg, DenseLeg) for leg in wish.active().values())
     ):
         yield "the vectors are compared by a Painless script, for documents that the kNN did not return as well"
@@ -99,6 +100,7 @@ def _sum_notes(wish: Wish) -> Iterator[str]:
 def _linear_obstacles(wish: Wish) -> Iterator[Obstacle]:
     why = "it has minmax, l2_norm and none, over what each leg returned"
     yield from obstacles.legs(wish)
+    yield from obstacles.distances(wish)
     yield from obstacles.fusion(wish, ("convex", "comb-sum"), "elasticsearch-min-max", why)
     yield from _retriever_obstacles(wish)
 
@@ -112,6 +114,7 @@ def _linear_body(wish: Wish) -> Body:
 
 def _rrf_obstacles(wish: Wish) -> Iterator[Obstacle]:
     yield from obstacles.legs(wish)
+    yield from obstacles.distances(wish, ranks=True)
     yield from obstacles.fusion(wish, ("rrf",), "", "")
     if wish.version is not None and wish.version < (9, 2):
         yield from obstacles.equal_weights(wish, "its rrf has no weights before 9.2")
@@ -157,7 +160,7 @@ def _reranked(wish: Wish, child: Body) -> Body:
         return child
     asked = {
         "retriever": child,
-        "field": rerankers.field_of(rerank.text),
+        "field": rerankers.fields_of(wish.settings)[-1],
         "inference_id": rerankers.inference_id(rerank),
         "inference_text": wish.query.positive,
         "rank_window_size": rerank.top_n,
@@ -187,7 +190,7 @@ def _notes(wish: Wish) -> Iterator[str]:
         yield f"text_similarity_reranker needs {ENTERPRISE}, and the inference endpoint that the setup makes"
         yield "documents beyond rerank.top_n are not in the answer"
     for name, leg in wish.active().items():
-        if isinstance(leg, DenseLeg) and not leg.exact and leg.top_k > 100:
+        if isinstance(leg, DenseLeg) and not wish.compared(name, leg) and leg.top_k > 100:
             yield f"the kNN of {name} is approximate: legs.{name}.exact = true compares every vector"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from engine.export.base import Obstacle, Wish
 from engine.export.scale import BY_EXTREMES, BY_TOPS, FIXED, LINES
 from engine.settings.schema import DenseLeg, GraphLeg, LexicalLeg, SparseLeg
+from engine.stores.elastic.bodies import KEPT
 
 
 def legs(wish: Wish) -> Iterator[Obstacle]:
@@ -19,6 +20,8 @@ def legs(wish: Wish) -> Iterator[Obstacle]:
             yield Obstacle(f"{at}.synonyms", "an engine's synonyms belong to its analyser", "")
         if isinstance(leg, LexicalLeg) and leg.template:
             yield Obstacle(f"{at}.template", "a stored template cannot be part of another request", "")
+        if isinstance(leg, LexicalLeg) and (more := sorted(set(wish.own_body(leg, name)) & set(KEPT) - {"query"})):
+            yield Obstacle(f"{at}.body", f"its {', '.join(more)} cannot be part of another request", "")
         if isinstance(leg, SparseLeg) and leg.analyzer:
             yield Obstacle(f"{at}.analyzer", "the engine expands the query by a model", "")
 
@@ -48,6 +51,18 @@ def features(wish: Wish) -> Iterator[Obstacle]:
             yield Obstacle(f"features.{name}.weight", "nothing is added after this fusion", 0.0)
 
 
+def distances(wish: Wish, *, ranks: bool = False) -> Iterator[Obstacle]:
+    """Vectors that are not compared by cosine: scripts and boosts are made for cosines. ``ranks``: scores do not
+    count, and only a script matters."""
+    active = wish.active()
+    for name, leg in active.items():
+        if not isinstance(leg, DenseLeg) or ((len(active) == 1 or ranks) and not wish.compared(name, leg)):
+            continue
+        found = wish.shape.vector_field(leg.field, name)
+        if not found.is_cosine:
+            yield Obstacle(f"weights.{name}", f"{found.name} is compared by {found.similarity}, not by cosine", 0.0)
+
+
 def negative_features(wish: Wish) -> Iterator[Obstacle]:
     """Features that push down: no engine adds a negative score."""
     for name, feature in wish.settings.features.items():
@@ -69,7 +84,7 @@ def window(wish: Wish) -> Iterator[Obstacle]:
     active, cut = wish.active(), wish.settings.cut
     most = depth(wish)
     for name, leg in active.items():
-        limits_itself = isinstance(leg, DenseLeg) and not leg.exact
+        limits_itself = isinstance(leg, DenseLeg) and not wish.compared(name, leg)
         if leg.top_k < most and not limits_itself:
             yield Obstacle(f"legs.{name}.top_k", "all legs share one window", most)
     if cut.offset + cut.top_k > most:

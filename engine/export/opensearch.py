@@ -47,6 +47,7 @@ DIALECT = Dialect(NAME, (2, 19), _nearest, _compare)
 def _sum_obstacles(wish: Wish) -> Iterator[Obstacle]:
     yield from obstacles.legs(wish)
     yield from obstacles.not_a_sum(wish)
+    yield from obstacles.distances(wish)
     yield from obstacles.negative_features(wish)
     yield from _obstacles(wish)
 
@@ -69,6 +70,7 @@ def _before(wish: Wish, version: Version) -> bool:
 def _hybrid_obstacles(wish: Wish) -> Iterator[Obstacle]:
     yield from obstacles.legs(wish)
     why = "its processor has min_max and l2 (z_score from 3.0), over what each leg returned"
+    yield from obstacles.distances(wish)
     yield from obstacles.fusion(wish, ("convex", "comb-sum"), "opensearch-min-max", why)
     yield from obstacles.features(wish)
     yield from obstacles.window(wish)
@@ -87,6 +89,7 @@ def _hybrid_body(wish: Wish) -> Body:
 
 def _rrf_obstacles(wish: Wish) -> Iterator[Obstacle]:
     yield from obstacles.legs(wish)
+    yield from obstacles.distances(wish, ranks=True)
     yield from obstacles.fusion(wish, ("rrf",), "", "")
     if _before(wish, (3, 1)):
         yield from obstacles.equal_weights(wish, "its rank fusion has no weights before 3.1")
@@ -129,7 +132,7 @@ def _response(wish: Wish) -> dict[str, Any]:
     rerank = wish.settings.rerank
     if not rerank.enabled:
         return {}
-    fields = rerankers.fields_of(rerank.text)
+    fields = rerankers.fields_of(wish.settings)
     asked = {"ml_opensearch": {"model_id": MODEL_ID}, "context": {"document_fields": fields}}
     return {"response_processors": [{"rerank": asked}]}
 

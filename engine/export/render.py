@@ -30,6 +30,8 @@ def _literal(leaf: Any) -> str:
         return str(leaf)
     if leaf == QUERY:
         return "query"
+    if isinstance(leaf, str) and QUERY in leaf:
+        return f"{json.dumps(leaf, ensure_ascii=False)}.replace({json.dumps(QUERY)}, query)"
     return json.dumps(leaf, ensure_ascii=False) if isinstance(leaf, str) else repr(leaf)
 
 

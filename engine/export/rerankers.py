@@ -9,7 +9,7 @@ from engine.export.base import Obstacle, Request, Variable, Wish
 from engine.fusion.blends import resolve
 from engine.rerankers.remote.providers import table
 from engine.rerankers.remote.urls import join
-from engine.settings.schema import RerankSettings
+from engine.settings.schema import RerankSettings, Settings
 
 INFERENCE_ID = "rankscope-rerank"
 
@@ -19,14 +19,10 @@ SERVICES = {"tei": "hugging_face", "cohere": "cohere", "jina": "jinaai", "voyage
 _FIELD = re.compile(r"\{([^{}]+)\}")
 
 
-def fields_of(template: str) -> list[str]:
-    """The stored fields that a template of the reranked text names."""
-    return _FIELD.findall(template)
-
-
-def field_of(template: str) -> str:
-    """The one field of a template that is nothing else."""
-    return fields_of(template)[-1]
+def fields_of(settings: Settings) -> list[str]:
+    """The index's fields that the template of the reranked text names: ``title`` is that of ``store.title_field``."""
+    titled = settings.store.title_field or "title"
+    return [titled if name == "title" else name for name in _FIELD.findall(settings.rerank.text)]
 
 
 def inference_id(rerank: RerankSettings) -> str:
@@ -114,7 +110,7 @@ def _shared(wish: Wish) -> Iterator[Obstacle]:
 
 def _one_field(wish: Wish) -> Iterator[Obstacle]:
     text = wish.settings.rerank.text
-    names = fields_of(text)
+    names = _FIELD.findall(text)
     one = f"{{{names[-1] if names else 'text'}}}"
     if text != one:
         yield Obstacle("rerank.text", "it sends one field", one)

@@ -30,6 +30,9 @@ Json = dict[str, Any]
 MOST = 10_000
 """Documents that one search gives, as the engines are set up."""
 
+KEPT = ("query", "knn", "retriever", "rescore", "min_score", "runtime_mappings", "indices_boost", "ext")
+"""What of a user's own body belongs to finding; size, source and the like are ours."""
+
 _DEFAULT_FIELDS = frozenset(LexicalLeg().fields)
 
 

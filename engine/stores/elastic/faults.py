@@ -168,6 +168,13 @@ RULES: tuple[Rule, ...] = (
         "ask with fewer words",
     ),
     Rule(
+        "syntax",
+        400,
+        r"Failed to parse query \[",
+        "a query of your own (query_string) takes the typed text for syntax, and it is none: {reason}",
+        "simple_query_string or multi_match takes any text",
+    ),
+    Rule(
         "value",
         400,
         r"failed to parse date field \[(?P<value>[^]]*)\]",

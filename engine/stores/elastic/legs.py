@@ -20,8 +20,6 @@ from engine.stores.elastic.bodies import Json
 from engine.stores.elastic.cluster import Answer, Cluster
 
 _NOTHING = LegHits((), np.zeros(0, dtype=np.int64), np.zeros(0), 0)
-_KEPT = ("query", "knn", "retriever", "rescore", "min_score", "runtime_mappings", "indices_boost", "ext")
-"""What of a user's own body belongs to finding; size, source and the like are ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ class Legs:
             body = (await self.cluster.call("POST", "/_render/template", wish))["template_output"]
         else:
             body = bodies.filled(read_body(self.base_dir, leg.body, request.name), text)
-        kept = {key: value for key, value in body.items() if key in _KEPT}
+        kept = {key: value for key, value in body.items() if key in bodies.KEPT}
         if not kept.keys() & {"query", "knn", "retriever"}:
             raise SettingsError(
                 f"legs.{request.name}: the body has no query",

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -16,11 +17,12 @@ import numpy as np
 import pytest
 
 from engine.errors import SettingsError
-from engine.export.base import VECTOR, Wish, assumed
+from engine.export.base import VECTOR, VECTOR_FIELD, Wish, assumed
 from engine.export.registry import ENGINES, export, express_in
 from engine.fusion.presets import apply
 from engine.settings import knobs
 from engine.settings.schema import Settings, SparseLeg
+from engine.stores.elastic.mapping import IndexShape, VectorField
 from engine.trace import Trace
 from tests.engine.export.on_servers import Console, build, needs_cranfield, queries, shown
 
@@ -296,3 +298,59 @@ def test_exports_need_no_client_of_the_engine() -> None:
     code = "import sys, engine.export.registry; print(sorted({'elasticsearch', 'textual', 'torch'} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+# ---- indices and bodies of one's own
+
+
+OWN = changed(legs__lexical__body="own.json", weights__dense=0.0)
+OWN_QUERY = {"match": {"title": "the {{query}}", "_name": "t"}}
+
+
+def own(query: Any, **more: Any) -> Wish:
+    return wish(OWN, bodies={"lexical": {"size": 3, "query": query, **more}})
+
+
+def test_a_body_of_ones_own_is_a_clause() -> None:
+    made = express_in(ENGINES["elasticsearch"], own(OWN_QUERY)).body
+    assert made["query"] == OWN_QUERY
+    text = export(own(OWN_QUERY), "python").text
+    assert '"the {{query}}".replace("{{query}}", query)' in text
+    compile(text, "search.py", "exec")
+
+
+def test_a_body_with_more_than_a_query_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"legs.lexical.body = own.json \(its min_score cannot be part"):
+        express_in(ENGINES["elasticsearch"], own(OWN_QUERY, min_score=1.0))
+    made = express_in(ENGINES["elasticsearch"], own(OWN_QUERY, min_score=1.0), nearest=True)
+    assert "the {{query}}" not in json.dumps(made.body)
+
+
+def indexed_by(similarity: str, *, graph: bool = True) -> IndexShape:
+    shape = assumed(PLAIN)
+    return replace(shape, vectors={VECTOR_FIELD: VectorField(VECTOR_FIELD, 4, similarity, not graph, graph)})
+
+
+@pytest.mark.parametrize("engine", ["elasticsearch", "opensearch"])
+def test_vectors_without_a_graph_are_compared_by_a_script(engine: str) -> None:
+    settings = changed(fusion__normalizer="identity")
+    made = express_in(ENGINES[engine], Wish(settings, indexed_by("cosine", graph=False)), "bool").body
+    assert "script_score" in json.dumps(made)
+    assert '"knn": {' not in json.dumps(made)
+
+
+@pytest.mark.parametrize("engine", ["elasticsearch", "opensearch"])
+def test_boosts_are_for_cosines(engine: str) -> None:
+    asked = Wish(changed(fusion__normalizer="identity"), indexed_by("max_inner_product"))
+    with pytest.raises(SettingsError, match="vector is compared by max_inner_product, not by cosine"):
+        express_in(ENGINES[engine], asked, "bool")
+    ranks = Wish(changed(fusion__combiner="rrf", weights__lexical=1.0, weights__dense=1.0), asked.shape)
+    assert express_in(ENGINES[engine], ranks, "rrf").changes == ()
+
+
+def test_the_title_to_rerank_by_is_the_index_s_own_field() -> None:
+    settings = changed(
+        rerank__enabled=True, rerank__provider="elasticsearch", rerank__text="{title}", store__title_field="meta.name"
+    )
+    made = json.dumps(body(knobs.replace_all(settings, {"weights.dense": 0.0})))
+    assert '"field": "meta.name"' in made

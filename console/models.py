@@ -17,7 +17,7 @@ from engine.errors import ModelError
 from engine.local.base import Role
 from engine.local.models import cache, fetch
 from engine.local.models.catalogue import Preset, find, presets
-from engine.local.models.files import check_folder, read_json
+from engine.local.models.files import check_folder, read_config
 from engine.local.models.resolve import locate
 from engine.settings.load import Loaded
 
@@ -62,18 +62,22 @@ def model_rows(folder: Path, loaded: Sequence[Resident]) -> list[dict[str, Any]]
 
 def _described(each: cache.Cached) -> Preset | None:
     """What the files say of a model that no preset knows; None for one that neither reranks nor embeds."""
-    role: Role | None = None
-    config: Mapping[str, Any] = {}
-    if (each.folder / "config.json").is_file():
-        config = read_json(each.folder / "config.json")
-        kinds = " ".join(config.get("architectures") or ())
-        role = "reranker" if "ForSequenceClassification" in kinds else None
+    config = _config(each)
+    role: Role | None = "reranker" if "ForSequenceClassification" in str(config.get("architectures")) else None
     if role is None and (each.folder / "1_Pooling").is_dir():
         role = "embedder"
     if role is None:
         return None
-    longest = int(config.get("max_position_embeddings") or 0)
-    return _unlisted(each.model, role, str(config.get("model_type", "")), longest)
+    longest = config.get("max_position_embeddings")
+    return _unlisted(each.model, role, str(config.get("model_type", "")), longest if isinstance(longest, int) else 0)
+
+
+def _config(found: cache.Cached) -> Mapping[str, Any]:
+    """What the files say of themselves; nothing where they are damaged or not here yet."""
+    try:
+        return read_config(found.folder)
+    except ModelError:
+        return {}
 
 
 def _unlisted(name: str, role: Role, family: str, max_tokens: int) -> Preset:
@@ -132,9 +136,9 @@ def _row(preset: Preset, found: cache.Cached | None, loaded: Sequence[Resident])
 
 def _stored(found: cache.Cached | None) -> str:
     """The number format of the files, '' where they do not say."""
-    if found is None or not (found.folder / "config.json").is_file():
+    if found is None:
         return ""
-    config = read_json(found.folder / "config.json")
+    config = _config(found)
     name = str(config.get("dtype") or config.get("torch_dtype") or "")
     return {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}.get(name, name)
 

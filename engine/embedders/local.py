@@ -13,7 +13,7 @@ from engine.local.base import ModelInfo, ModelSpec
 from engine.local.host import Encoded
 from engine.local.models.cache import cache_folder, snapshot
 from engine.local.models.files import missing_files, revision_of
-from engine.local.models.resolve import locate
+from engine.local.models.resolve import locate, revised
 from engine.records import RanOn, ScoreKind
 
 PREFIX = "local/"
@@ -29,7 +29,7 @@ class LocalEmbedder:
 
     def __init__(self, name: str, context: EmbedContext) -> None:
         """Raises ``ModelError`` for a name that names nothing."""
-        model, _, revision = name.removeprefix(PREFIX).partition("@")
+        model, revision = revised(name.removeprefix(PREFIX), context.base_dir)
         place = locate(model, "embedder", context.base_dir)
         self._host = context.local
         self._spec = ModelSpec(role="embedder", model=place.name, revision=revision)

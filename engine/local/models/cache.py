@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.errors import ModelError
 from engine.local.models.files import missing_files
 
 _PREFIX = "models--"
@@ -68,7 +69,11 @@ def snapshot(cache: Path, model: str, revision: str = "") -> Cached | None:
         return Cached(model, "", root, 0, ("everything",), partial) if partial else None
     blobs = {file.resolve() for file in folder.rglob("*") if file.is_file()}  # equal files are one
     size = sum(file.stat().st_size for file in blobs)
-    return Cached(model, folder.name, folder, size, missing_files(folder), partial)
+    try:
+        missing = missing_files(folder)
+    except ModelError as error:
+        missing = (error.message,)
+    return Cached(model, folder.name, folder, size, missing, partial)
 
 
 def _snapshot_folder(root: Path, revision: str) -> Path | None:

@@ -36,17 +36,23 @@ def read_json(file: Path) -> Any:
 
 def read_config(folder: Path) -> Mapping[str, Any]:
     """The model's ``config.json``. Raises ``ModelError``."""
-    config = read_json(folder / CONFIG)
-    if not isinstance(config, dict):
-        raise ModelError(f"{folder / CONFIG} is damaged (no object)", kind="files", hint=_AGAIN)
-    return config
+    return _object(folder / CONFIG)
+
+
+def _object(file: Path) -> dict[str, Any]:
+    content = read_json(file)
+    if not isinstance(content, dict):
+        raise ModelError(f"{file} is damaged (no object)", kind="files", hint=_AGAIN)
+    return content
 
 
 def weight_files(folder: Path) -> list[Path]:
     """The files of weights that the model is loaded from, there or not; [] where nothing names any."""
     for index in _SHARDS:
         if (folder / index).is_file():
-            shards = read_json(folder / index).get("weight_map", {})
+            shards = _object(folder / index).get("weight_map")
+            if not isinstance(shards, dict) or not all(isinstance(name, str) for name in shards.values()):
+                raise ModelError(f"{folder / index} is damaged (no weight_map)", kind="files", hint=_AGAIN)
             return [folder / name for name in sorted(set(shards.values()))]
     return [folder / name for name in _WEIGHTS if (folder / name).is_file()][:1]
 

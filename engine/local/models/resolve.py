@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +15,7 @@ from engine.local.models.files import WHAT_NAMES
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
 _PATH = re.compile(r"[.~/\\]|[A-Za-z]:[\\/]")
+_REVISED = re.compile(r"([\w-][\w.-]*(?:/[\w.-]+)?)@(.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def locate(model: str, role: Role, base_dir: Path | None = None) -> Located:
                 hint=f"presets for {_DOES[role]}: {', '.join(_names(role))}",
             )
         return Located(preset.model, None, preset)
-    folder = (base_dir or Path()) / Path(model).expanduser()
+    folder = _folder(model, base_dir)
     if model and (_PATH.match(model) or folder.is_dir()):
         folder = folder.resolve()
         return Located(str(folder), folder, None)
@@ -52,6 +54,19 @@ def locate(model: str, role: Role, base_dir: Path | None = None) -> Located:
         kind="unknown",
         hint=(f"did you mean {near[0]!r}? " if near else "") + WHAT_NAMES,
     )
+
+
+def revised(name: str, base_dir: Path | None = None) -> tuple[str, str]:
+    """Model and revision of ``NAME@REVISION``, '' without one; a folder has none, whatever signs its path has."""
+    match = _REVISED.fullmatch(name)
+    return (match[1], match[2]) if match and not _folder(name, base_dir).is_dir() else (name, "")
+
+
+def _folder(model: str, base_dir: Path | None) -> Path:
+    path = Path(model)
+    with suppress(RuntimeError):  # ~ of a user that there is not
+        path = path.expanduser()
+    return (base_dir or Path()) / path
 
 
 _DOES = {"reranker": "reranking", "embedder": "embedding"}

@@ -22,6 +22,7 @@ Loader = Callable[[Configure, ModelSpec, OnProgress], Model]
 
 MOST: dict[Role, int] = {"reranker": 3, "embedder": 2}
 """Models of a role that are kept at a time: a cascade's, two dense legs'."""
+_WHOLE = "is it whole, and one that transformers loads? The log has more"
 
 
 class Slots:
@@ -96,7 +97,7 @@ class Slots:
             return Failed(0, "cancelled", "nobody waits for the model any more", loading=True)
         except Exception as error:
             log.warning("%s could not be loaded", spec.model, exc_info=error)
-            return failure(error, loading=True)
+            return failure(error, spec.model)
         with self._lock:
             self._models[spec] = model
         return None
@@ -130,9 +131,10 @@ def release() -> None:
         torch.cuda.empty_cache()
 
 
-def failure(error: BaseException, *, loading: bool = False) -> Failed:
-    """What an exception means to those who asked. Kind ``cuda`` is one that the process does not recover from."""
-    text = str(error).strip().partition("\n")[0]
+def failure(error: BaseException, model: str = "") -> Failed:
+    """What an exception means to those who asked; one of ``model``'s loading, where it is named. Kind ``cuda`` is one
+    that the process does not recover from."""
+    text, loading = str(error).strip().partition("\n")[0], bool(model)
     if isinstance(error, ModelError):
         return Failed(0, error.kind, error.message, error.hint, loading)
     if isinstance(error, RankscopeError):
@@ -147,7 +149,10 @@ def failure(error: BaseException, *, loading: bool = False) -> Failed:
         return Failed(0, "memory", f"the model did not fit into {where}: {text}", loading=loading)
     if "CUDA error" in text or type(error).__name__ == "AcceleratorError":
         return Failed(0, "cuda", f"the GPU failed: {text}", loading=loading)
-    return Failed(0, "fault", f"{type(error).__name__}: {text}", loading=loading)
+    said = f"{type(error).__name__}: {text}"
+    if loading:
+        return Failed(0, "files", f"{model} cannot be loaded ({said})", _WHOLE, loading)
+    return Failed(0, "fault", said)
 
 
 def is_memory(error: BaseException) -> bool:

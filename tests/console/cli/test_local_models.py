@@ -56,6 +56,16 @@ def test_lists_presets_and_what_is_here(cli: Cli, hub_cache: Path) -> None:
     assert "2 models" in here.err
 
 
+@pytest.mark.parametrize("config", ["[]", "{", '{"architectures": [1], "max_position_embeddings": "many"}'])
+def test_a_damaged_model_in_the_cache_hides_no_other(cli: Cli, hub_cache: Path, config: str) -> None:
+    folder = model_in(hub_cache / "models--BAAI--bge-m3" / "snapshots" / COMMIT)
+    (folder / "config.json").write_text(config)
+    (folder / "model.safetensors.index.json").write_text("[]")
+    rows = {row["name"]: row for row in cli("models", "-o", "json").json}
+    assert rows["bge-m3"]["state"] == "partial"
+    assert "is damaged" in rows["bge-m3"]["missing"][0]
+
+
 def test_names_pick_rows(cli: Cli, hub_cache: Path) -> None:
     rows = cli("models", "minilm", "BAAI/bge-m3", "-o", "json").json
     assert [row["name"] for row in rows] == ["minilm", "bge-m3"]

@@ -166,3 +166,10 @@ def test_exceptions_are_told_by_what_they_mean() -> None:
     assert failure(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 1 bytes")).kind == "memory"
     assert failure(RuntimeError("CUDA error: device-side assert triggered\nmore")).kind == "cuda"
     assert failure(ValueError("odd\nand more")).message == "ValueError: odd"
+
+
+def test_a_model_that_does_not_load_is_told_by_its_name() -> None:
+    failed = failure(KeyError("added_tokens"), "/models/mine")
+    assert failed.message == "/models/mine cannot be loaded (KeyError: 'added_tokens')"
+    assert (failed.kind, failed.loading) == ("files", True)
+    assert "is it whole" in failed.hint

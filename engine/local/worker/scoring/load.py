@@ -113,7 +113,10 @@ def _prepare(spec: ModelSpec, folder: Path) -> _Plan:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise RerankerError(f"{spec.model} cannot be read from {folder}: {_first_line(error)}") from error
+        raise RerankerError(
+            f"{spec.model} cannot be read: {_first_line(error)}",
+            hint="is it whole, and one that transformers loads?",
+        ) from error
     family = family_of(
         (spec.model, folder.name, str(getattr(config, "_name_or_path", ""))), config.model_type, is_causal(config)
     )

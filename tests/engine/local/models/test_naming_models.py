@@ -10,9 +10,9 @@ import pytest
 from engine.errors import ModelError
 from engine.local.models.cache import cache_folder, models, snapshot
 from engine.local.models.catalogue import find, presets
-from engine.local.models.files import revision_of
+from engine.local.models.files import check_folder, revision_of
 from engine.local.models.pick import matching_reranker
-from engine.local.models.resolve import locate
+from engine.local.models.resolve import locate, revised
 from tests.tiny_models import HIDDEN
 
 COMMIT = "ab" * 20
@@ -146,3 +146,38 @@ def test_revision_tells_models_of_one_shape_apart(tmp_path: Path) -> None:
 )
 def test_reranker_that_goes_with_an_embedder(embedder: str, reranker: str) -> None:
     assert matching_reranker(embedder) == reranker
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("minilm@main", ("minilm", "main")),
+        ("BAAI/bge-m3@refs/pr/1", ("BAAI/bge-m3", "refs/pr/1")),
+        ("minilm", ("minilm", "")),
+        ("/data/me@work/mini", ("/data/me@work/mini", "")),
+        ("./me@work/mini", ("./me@work/mini", "")),
+        ("~/me@work", ("~/me@work", "")),
+        ("here@work/mini", ("here@work/mini", "")),
+    ],
+)
+def test_a_revision_is_of_the_hub_and_a_folder_may_have_the_sign(
+    name: str, meant: tuple[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "here@work" / "mini").mkdir(parents=True)
+    assert revised(name, tmp_path) == meant
+
+
+def test_a_home_that_there_is_not_is_a_folder_that_there_is_not() -> None:
+    with pytest.raises(ModelError, match="no model '~nobody-of-that-name/x'|no folder"):
+        check_folder(locate("~nobody-of-that-name/x", "reranker").folder or Path())
+
+
+@pytest.mark.parametrize("index", ["[]", "{}", '{"weight_map": {"a": 1}}', "{"])
+def test_a_damaged_model_in_the_cache_is_one_that_lacks_something(index: str, tmp_path: Path) -> None:
+    folder = model_in(tmp_path / "models--acme--broken" / "snapshots" / COMMIT)
+    (folder / "model.safetensors.index.json").write_text(index)
+    (found,) = models(tmp_path)
+    assert not found.complete
+    assert "is damaged" in found.missing[0]
+    with pytest.raises(ModelError, match="is damaged"):
+        check_folder(folder)

@@ -153,8 +153,15 @@ class RerankerScreen(Dialog[Picked]):
         for name in self._shown:
             shown.replace_option_prompt(name, self._line(self._rows[name]))
         self._tell()
+        self._foot()
+
+    def on_descendant_focus(self) -> None:
+        self._foot()
+
+    def _foot(self) -> None:
         marked = ", ".join(clean(name) for name in self._marked)
-        self.query_one("#box").border_subtitle = Content(f"✓ {marked} · c compares them" if marked else self.keys)
+        how = "esc, then c compares them" if isinstance(self.focused, Input) else "c compares them"
+        self.query_one("#box").border_subtitle = Content(f"✓ {marked} · {how}" if marked else self.keys)
 
     def _line(self, row: RerankerRow) -> Text:
         mark = "✓" if row.id in self._marked else "●" if row.id == self._now else " "

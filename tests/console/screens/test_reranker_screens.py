@@ -112,7 +112,10 @@ async def test_what_was_found_can_be_marked(store: WatchedStore, tei: Loopback) 
             await pilot.press(*([begin] if begin else ()), *name)
             await pilot.pause()
             assert app.screen.query_one("#find", Input).value == name, "the first letter begins to find"
-            await pilot.press("space", "escape")
+            await pilot.press("space")
+            await pilot.pause()
+            assert " · esc, then c compares them" in screen_text(app), "a c belongs to what is typed"
+            await pilot.press("escape")
             await pilot.pause()
         assert "✓ tei, term · c compares them" in screen_text(app)
         await pilot.press("c")

@@ -41,7 +41,7 @@ class CompareScreen(Dialog[Choice]):
     """Gives the side that was chosen. Ranks what is here; asks nothing."""
 
     heading = "Compare"
-    keys = "tab side · [ ] other try · o file · x swap · ⏎ puts it in place · esc closes"
+    keys = "tab side · [ ] other try · o file · x swap · ⏎ puts in place · esc closes"
 
     DEFAULT_CSS = """
     CompareScreen > #box { width: 100%; max-width: 100%; height: 100%; max-height: 100%; }

@@ -84,14 +84,13 @@ class Deeds(JudgingDeeds, LookingDeeds, ExportingDeeds):
         elif screen.panes.alone:
             self._maximise("")
         elif screen.focused is screen.query_line:
-            if screen.session and screen.session.trace is not None:
-                screen.set_focus(screen.panes.lists.reranked)
+            screen.set_focus(screen.panes.middle)
         elif screen.panes.weights_open and screen.pane_of(screen.focused) is screen.panes.weights_pane:
             self._close_weights()
         elif screen.judging:
             self.do_judging()
-        elif screen.focused is not screen.panes.lists.reranked:
-            screen.set_focus(screen.panes.lists.reranked)
+        elif screen.focused is not screen.panes.middle:
+            screen.set_focus(screen.panes.middle)
 
     def do_score(self) -> None:
         self.session.agreements.ask_again()
@@ -124,7 +123,7 @@ class Deeds(JudgingDeeds, LookingDeeds, ExportingDeeds):
     def _close_weights(self) -> None:
         self.screen.panes.weights_open = False
         self.screen.panes.lay_out()
-        self.screen.set_focus(self.screen.panes.lists.reranked)
+        self.screen.set_focus(self.screen.panes.middle)
 
     def _go(self, widget: Widget, pane: str) -> None:
         screen = self.screen

@@ -184,10 +184,11 @@ def pane_help(widget: Widget | None, title: str, keymap: Mapping[str, Sequence[s
 
 
 def _bindings(widget: Widget) -> tuple[tuple[str, str], ...]:
-    """(keys, description) of the widget's own bindings, one line per description."""
+    """(keys, description) of our own bindings of the widget, one line per description; what every line of text and
+    every scrolled view knows is left out."""
     lines: dict[str, list[str]] = {}
     for active in widget.screen.active_bindings.values():
-        if active.node is widget and active.binding.description:
+        if active.node is widget and active.binding.description and active.binding.show:
             lines.setdefault(active.binding.description, []).append(active.binding.key)
     return tuple((key_text(keys), description) for description, keys in lines.items())
 

@@ -62,6 +62,16 @@ HINTS = (
 )
 """The most needed first: where room is short the last ones go."""
 
+TYPING_HINTS = (
+    ("⏎", "ask", "query"),
+    ("esc", "to the other keys", "back"),
+    ("↑", "earlier queries", "query"),
+    ("^p", "actions", "palette"),
+    ("F1", "help", "help"),
+    ("^q", "quit", "quit"),
+)
+"""On the query line, where letters are a query's."""
+
 JUDGING_HINTS = (
     ("J", "judging:", "judging"),
     ("0", "no", "grade-no"),
@@ -186,7 +196,8 @@ class MainScreen(Screen[None]):
         self._paint_foot()
 
     def _paint_foot(self) -> None:
-        hints = JUDGING_HINTS if self.judging else HINTS
+        typing = self.focused is self.query_line
+        hints = TYPING_HINTS if typing else JUDGING_HINTS if self.judging else HINTS
         self.foot.show(hints, *self._said, self.panes.footing if self.furnished else ())
 
     def _index_text(self) -> str:
@@ -236,8 +247,9 @@ class MainScreen(Screen[None]):
             if not self._moved:
                 self.asking.details.clear()
                 self.panes.lists.to_top()
+        asked_here = self.focused in (None, self.query_line, self.panes.empty)
         self.paint()
-        if first and found and self.focused is self.query_line:
+        if first and found and asked_here:
             self.set_focus(self.panes.lists.reranked)
         self.need_texts()
 

@@ -120,6 +120,11 @@ class Panes(Stacked):
         self.weights_pane.styles.height = "1fr" if alone or not narrow else below
         self.divider.display = not narrow and not alone
 
+    @property
+    def middle(self) -> Widget:
+        """Where Escape leads: the reranked list, or what stands in the lists' place."""
+        return self.empty if self._empty else self.lists.reranked
+
     def shows_documents(self, widget: Widget | None) -> bool:
         """Whether the widget is a list or the document pane."""
         return widget is self.document or widget in self.lists.by_name.values()

@@ -19,7 +19,7 @@ WIDEST = 76
 
 
 class EmptyState(Direct, LinesWidget, can_focus=True):
-    """Suggestions are chosen by arrow, digit or mouse, and run by Enter."""
+    """Suggestions are chosen by arrow or mouse, and run by Enter."""
 
     DEFAULT_CSS = "EmptyState { width: 1fr; height: 1fr; }"
 

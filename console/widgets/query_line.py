@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from console.history import History
-from console.messages import QuerySubmitted
+from console.messages import ActionRequested, QuerySubmitted
 
 
 class QueryLine(Input):
@@ -25,6 +26,12 @@ class QueryLine(Input):
         Binding("down", "newer", "Newer query", id="query-newer"),
     ]
 
+    HELP = (
+        'Enter asks; the words are searched in every field, and by meaning. "In quotes" they have to stand together; '
+        "-word leaves out what has it; title:word asks one field. Letters are the query's here: esc leaves the line, "
+        "and then they are keys. On an empty line ? lists every action."
+    )
+
     def __init__(self, history: History, value: str = "") -> None:
         super().__init__(
             value, placeholder="type a query and press Enter", id="query", compact=True, select_on_focus=False
@@ -33,6 +40,13 @@ class QueryLine(Input):
         self._history = history
         self._at = 0
         self._draft = ""
+
+    def on_key(self, event: events.Key) -> None:
+        """A question mark alone asks nothing of an index: whoever types it first looks for the keys."""
+        if event.key == "question_mark" and not self.value:
+            event.prevent_default()
+            event.stop()
+            self.post_message(ActionRequested("actions"))
 
     def action_older(self) -> None:
         """The query before the one shown; the text being typed waits at the end."""

@@ -277,6 +277,46 @@ async def test_eighty_by_twenty_four_shows_both_lists_timings_and_on_a_key_the_w
         assert "4 Document" in screen_text(app)
 
 
+async def test_the_first_screen_tells_the_keys_that_work_there(store: WatchedStore) -> None:
+    async with running(pipeline_on(store), size=(80, 24)) as (app, pilot):
+        await pilot.pause()
+        foot = screen_text(app).splitlines()[-1]
+        assert "esc to the other keys" in foot
+        assert "undo" not in foot
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert "Actions" in screen_text(app)
+        await pilot.press("escape", "a", "question_mark")
+        assert app.main.query_line.value == "a?"
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.main.focused is app.main.panes.empty
+        assert "? all keys" in screen_text(app).splitlines()[-1]
+        await pilot.press("C")
+        await pilot.pause()
+        assert "Connect to" in screen_text(app)
+
+
+async def test_a_suggestion_that_was_run_leaves_the_cursor_in_the_list(store: WatchedStore) -> None:
+    async with running(pipeline_on(store), size=(80, 24)) as (app, pilot):
+        app.main.ask("title:zzqxv")
+        await until(pilot, lambda: "No hits" in screen_text(app))
+        await pilot.press("escape", "down", "up", "enter")
+        await until(pilot, lambda: app.main.panes.lists.display)
+        await pilot.pause()
+        assert app.main.focused is app.main.panes.lists.reranked
+
+
+async def test_the_query_line_explains_how_queries_are_written(store: WatchedStore) -> None:
+    async with running(pipeline_on(store), size=(80, 24)) as (app, pilot):
+        await pilot.press("f1")
+        await pilot.pause()
+        text = screen_text(app)
+        assert "In quotes" in text
+        assert "Older query" in text
+        assert "Page Left" not in text
+
+
 async def test_the_waterfall_leaves_a_low_terminal_its_lists(store: WatchedStore) -> None:
     async with running(pipeline_on(store), query=QUERY, size=(80, 24)) as (app, pilot):
         await answered(app, pilot)

@@ -13,15 +13,21 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from console.actions import ACTIONS, Context
+from console.screens.compare import CompareScreen
 from console.screens.dialog import Dialog
 from console.screens.error import ErrorScreen
 from console.screens.help import ActionsScreen, HelpScreen, key_text, pane_help
 from console.screens.palette import offered
+from console.screens.panel import PanelScreen
 from console.screens.presets import PresetScreen
+from console.screens.ragflow import RagflowScreen
+from console.screens.rerankers import RerankerScreen
 from console.screens.save import SaveScreen
+from console.screens.why import WhyScreen
 from console.session import Session
 from console.views_presets import preset_views
 from console.widgets.knob_panel import KnobPanel
+from console.widgets.lines import width_of
 from engine.errors import StoreError
 from engine.fusion.presets import PRESETS, apply
 from engine.settings import knobs
@@ -81,6 +87,12 @@ async def test_every_action_is_listed_with_its_keys_and_why_it_does_not_apply() 
         assert {o.id for o in options.options if o.id} == {action.name for action in ACTIONS}
         assert "the index is still being opened" in said(app)
         assert "in a script: search TEXT" in said(app)
+
+
+@pytest.mark.parametrize("screen", [CompareScreen, PanelScreen, RagflowScreen, RerankerScreen, PresetScreen, WhyScreen])
+def test_the_keys_of_a_dialog_are_seen_whole_at_eighty_columns(screen: type[Dialog[Any]]) -> None:
+    whole = "width: 100%" in screen.DEFAULT_CSS
+    assert width_of(screen.keys) <= (80 if whole else 80 * 92 // 100) - 6
 
 
 def test_every_heading_stands_once() -> None:

@@ -21,18 +21,33 @@ from engine.remote.offline import Departure
 from engine.settings.schema import Settings
 
 
-class DepartureScreen(Dialog[bool]):
+class Question(Dialog[bool]):
     """Gives whether it was agreed to. Enter does nothing: it may have been meant for a list."""
+
+    DEFAULT_CSS = "Question > #box { max-width: 84; overflow-y: auto; }"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes", show=False),
+        Binding("n", "answer(False)", "No", show=False),
+        Binding("down", "scroll(1)", "Further down", show=False),
+        Binding("up", "scroll(-1)", "Further up", show=False),
+    ]
+
+    def action_answer(self, agreed: bool) -> None:
+        self.dismiss(agreed)
+
+    def action_leave(self) -> None:
+        self.dismiss(False)
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one("#box").scroll_relative(y=lines, animate=False)
+
+
+class DepartureScreen(Question):
+    """Whether what these services get may leave this machine."""
 
     heading = "May this leave the machine?"
     keys = "y sends it, and does not ask again · n or esc: nothing is sent"
-
-    DEFAULT_CSS = "DepartureScreen > #box { max-width: 84; }"
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Send it", show=False),
-        Binding("n", "answer(False)", "Send nothing", show=False),
-    ]
 
     def __init__(self, departures: Sequence[Departure]) -> None:
         super().__init__()
@@ -41,39 +56,30 @@ class DepartureScreen(Dialog[bool]):
     def body(self) -> ComposeResult:
         yield Static(Content.from_rich_text(departures_text(self._departures, self.palette)), markup=False)
 
-    def action_answer(self, agreed: bool) -> None:
-        self.dismiss(agreed)
-
-    def action_leave(self) -> None:
-        self.dismiss(False)
-
 
 def departures_text(departures: Sequence[Departure], palette: Palette) -> Text:
-    """For each service: its name and place, and what it would get."""
+    """For each service: its name and place, and what it would get; once, where all would get the same."""
     text = Text()
-    for one in departures:
+    alike = len({(one.what, one.characters) for one in departures}) == 1
+    for number, one in enumerate(departures, 1):
         text.append(f"\n{clean(one.provider)}", palette.heading).append(f" {clean(one.model)}\n", palette.text)
         text.append("  where  ", palette.muted).append(f"{clean(one.host)}, on {one.place}\n", palette.warning)
-        text.append("  gets   ", palette.muted).append(f"{clean(one.what)}\n", palette.text)
-        text.append("         ", palette.muted).append(
+        if alike and number < len(departures):
+            continue
+        gets = "  gets   " if number == 1 or not alike else "\neach gets "
+        text.append(gets, palette.muted).append(f"{clean(one.what)}\n", palette.text)
+        text.append(" " * (len(gets.strip("\n"))), palette.muted).append(
             f"{count(one.characters)} characters for this query\n", palette.text
         )
     text.append("\nWithout it the fused list stands. ", palette.muted)
     return text.append("remote.offline = true forbids every service.\n", palette.muted)
 
 
-class BatchScreen(Dialog[bool]):
-    """Gives whether a set of queries may be asked, by what it would take."""
+class BatchScreen(Question):
+    """Whether a set of queries may be asked, by what it would take."""
 
     heading = "Ask all these queries?"
     keys = "y asks · n or esc: nothing is asked"
-
-    DEFAULT_CSS = "BatchScreen > #box { max-width: 84; }"
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Ask", show=False),
-        Binding("n", "answer(False)", "Ask nothing", show=False),
-    ]
 
     def __init__(self, estimates: Sequence[Estimate]) -> None:
         super().__init__()
@@ -81,12 +87,6 @@ class BatchScreen(Dialog[bool]):
 
     def body(self) -> ComposeResult:
         yield Static(Content.from_rich_text(estimates_text(self._estimates, self.palette)), markup=False)
-
-    def action_answer(self, agreed: bool) -> None:
-        self.dismiss(agreed)
-
-    def action_leave(self) -> None:
-        self.dismiss(False)
 
 
 def estimates_text(estimates: Sequence[Estimate], palette: Palette) -> Text:

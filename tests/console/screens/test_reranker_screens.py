@@ -316,6 +316,27 @@ async def test_nothing_leaves_before_it_was_agreed_to(store: WatchedStore, tmp_p
         assert file.exists()
 
 
+@pytest.mark.parametrize("height", [24, 14])
+async def test_of_four_services_at_once_all_is_said(store: WatchedStore, height: int) -> None:
+    names = ("north", "south", "east", "west")
+    abroad = {
+        name: ProviderSettings(base_url=f"http://{name}.example.org/v1", models=["m"], retries=0) for name in names
+    }
+    async with asked(store, Settings(providers=abroad), (80, height)) as (app, pilot):
+        app.main.perform("panel", *names)
+        await until(pilot, lambda: isinstance(app.screen, DepartureScreen))
+        await until(pilot, lambda: len(app.screen._departures) == 4)
+        await pilot.pause()
+        seen = screen_text(app)
+        await pilot.press(*["down"] * 20)
+        await pilot.pause()
+        seen += screen_text(app)
+        assert all(f"{name}.example.org" in seen for name in names)
+        assert "each gets the query and title and text of 9 documents" in seen
+        assert "characters for this query" in seen
+        await pilot.press("n")
+
+
 async def test_offline_holds_from_the_next_asking_on(store: WatchedStore) -> None:
     abroad = ProviderSettings(base_url=ABROAD, models=["m"], connect_s=0.01, retries=0)
     async with asked(store, Settings(providers={"abroad": abroad})) as (app, pilot):

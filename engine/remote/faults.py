@@ -36,7 +36,7 @@ _KIND_HINTS = {
 }
 _STATUS_HINTS = {
     400: "check the model's name, and the lengths of query and documents",
-    401: "check the key: rerank.api_key, or the provider's own variable",
+    401: "check the key: `rankscope providers` says where it comes from",
     402: "the account has no credit left",
     403: "the key may not be used for this model or from this place",
     404: "check base_url and the model's name",
@@ -50,12 +50,14 @@ _STATUS_HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``what`` completes "PROVIDER: …"; ``wait_s`` is what the service asks to wait, None where it asks nothing."""
+    """``what`` completes "PROVIDER: …"; ``wait_s`` is what the service asks to wait, None where it asks nothing;
+    ``hint`` is there where those of kind and status would mislead."""
 
     kind: str
     what: str
     status: int = 0
     wait_s: float | None = None
+    hint: str = ""
 
     def late(self, pause_s: float, left_s: float) -> Fault:
         """The same where the next attempt would come after the budget's end."""
@@ -67,7 +69,7 @@ class Fault:
         for name, value in request.headers.items():
             if name.lower() in _KEY_HEADERS:
                 register_secret(value.rpartition(" ")[2])
-        hint = service.hints.get(self.status) or _STATUS_HINTS.get(self.status) or _KIND_HINTS[self.kind]
+        hint = self.hint or _STATUS_HINTS.get(self.status) or _KIND_HINTS[self.kind]
         again = f" ({attempts} attempts)" if attempts > 1 else ""
         return RemoteError(
             mask(f"{service.name}: {self.what}{again}"),
@@ -121,7 +123,8 @@ def transport_fault(error: Exception, request: WireRequest, timeouts: Timeouts, 
         case aiohttp.ClientConnectorSSLError():
             return Fault("tls", f"no TLS with {host}: {_reason(cause.os_error)}")
         case aiohttp.ConnectionTimeoutError():
-            return Fault("timeout", f"no connection to {host} within {timeouts.connect_s:g} s")
+            what = f"no connection to {host} within {timeouts.connect_s:g} s"
+            return Fault("timeout", what, hint=_KIND_HINTS["connect"])
         case aiohttp.ServerTimeoutError():
             return Fault("timeout", f"nothing from {host} for {timeouts.read_s:g} s")
         case aiohttp.ClientConnectorError():

@@ -116,13 +116,9 @@ def _says_nothing(status: int, body: bytes) -> str:
 @dataclass(frozen=True, slots=True)
 class Service:
     """Who is asked, as the client needs to know it. Requests to one origin with the same name, limits and timeouts
-    share connections and turns.
-
-    ``hints`` are the provider's own remedies by status, before the general ones.
-    """
+    share connections and turns."""
 
     name: str
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     error_text: ErrorText = _says_nothing
-    hints: Mapping[int, str] = field(default_factory=dict)

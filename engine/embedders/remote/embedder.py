@@ -177,7 +177,7 @@ class RemoteEmbedder:
 
     def _read(self) -> tuple[Provider, Secret | None]:
         places: Places = {"base_dir": self._context.base_dir, "environ": self._context.environ}
-        key = key_of(self._provider, **places, setting=f"providers.{self._provider.name}.api_key")
+        key = key_of(self._provider, **places)
         return with_headers(self._provider, **places), key
 
 

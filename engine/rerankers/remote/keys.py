@@ -27,7 +27,6 @@ def key_of(
     *,
     base_dir: Path | None = None,
     environ: Mapping[str, str] | None = None,
-    setting: str = "rerank.api_key",
 ) -> Secret | None:
     """The key, None where there is none and none is needed. ``reference`` is what the settings say.
 
@@ -42,6 +41,7 @@ def key_of(
     if not provider.needs_key:
         return None
     name = provider.keys[0].split(":") if provider.keys else ["NAME"]
+    setting = f"providers.{provider.name}.api_key"  # rerank.api_key is of rerank.provider alone, and not of embedders
     raise SettingsError(
         f"{provider.label} needs a key: {' and '.join(name[:2])} not set",
         path=setting,

@@ -15,10 +15,13 @@ from contextlib import asynccontextmanager, suppress
 from email.utils import formatdate
 from pathlib import Path
 
+import aiohttp
+import httpx
 import pytest
 
 from engine import logs
 from engine.errors import EmbedderError, RemoteError, RerankerError
+from engine.remote.faults import transport_fault
 from engine.remote.ledger import Ledger
 from engine.remote.offline import OfflineRule
 from engine.remote.pool import ClientPool
@@ -148,11 +151,10 @@ async def test_gives_up_after_its_attempts() -> None:
 
 
 async def test_the_dialect_reads_the_error() -> None:
-    service = Service("acme", error_text=lambda status, body: f"read: {status} {len(body)}", hints={401: "ask Ann"})
+    service = Service("acme", error_text=lambda status, body: f"read: {status} {len(body)}")
     async with serving(Reply(401, b"12345")) as server, pool() as clients:
         error = await failed(clients, post(server), service)
     assert str(error) == "acme: 401 Unauthorized: read: 401 5"
-    assert error.hint == "ask Ann"
 
 
 async def test_never_waits_past_the_budget() -> None:
@@ -250,6 +252,15 @@ async def test_nobody_listening() -> None:
     assert str(error) == f"acme: cannot connect to 127.0.0.1:{port}: Connection refused (3 attempts)"
     assert isinstance(error, RerankerError)
     assert isinstance(error, EmbedderError)
+
+
+def test_a_connection_that_takes_too_long_is_no_question_of_how_much_is_sent() -> None:
+    error = httpx.ConnectTimeout("")
+    error.__cause__ = aiohttp.ConnectionTimeoutError()
+    request = post("http://acme.example/rerank")
+    told = transport_fault(error, request, Timeouts(), answering=False).error(SERVICE, request)
+    assert (told.kind, str(told)) == ("timeout", "acme: no connection to acme.example within 5 s")
+    assert told.hint == "is the server running, and is base_url its address?"
 
 
 async def test_a_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -213,8 +213,9 @@ def test_a_key_comes_from_the_settings_else_from_the_first_variable_that_is_set(
     assert key_source(row, "literally-a-key", environ) == "settings"
     assert key_source(row, "", {}) == ""
     assert key_of(table()["tei"], environ={}) is None
-    with pytest.raises(SettingsError, match="Cohere needs a key: CO_API_KEY not set"):
+    with pytest.raises(SettingsError, match="Cohere needs a key: CO_API_KEY not set") as caught:
         key_of(row, environ={})
+    assert 'or providers.cohere.api_key = "file:PATH"' in caught.value.hint, "which holds for one of several as well"
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def _table(listing: Listing, hidden: bool) -> str:
             one.name,
             count(one.documents) if one.documents >= 0 else "",
             size_text(one.size),
-            ", ".join(one.aliases) or ("data stream" if one.stream else ""),
+            one.about,
         ]
         for one in choice(listing, hidden=hidden)
     )

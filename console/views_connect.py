@@ -131,12 +131,11 @@ def _next(names: Sequence[str], now: str, step: int) -> str:
 def index_text(one: Listed, palette: Palette, width: int) -> Text:
     """An index on one line: name, documents, size, aliases."""
     room = max(width - 26, 12)
-    aliases = "data stream" if one.stream else ", ".join(one.aliases)
     name = f"{one.asked}  " if one.asked == one.name else f"{one.asked} → {one.name}  "
-    shown = fit(clean(name), room)
+    shown = fit(clean(name), room - 1)
     text = Text(no_wrap=True).append(f" {shown}", palette.text)
-    if aliases and one.asked == one.name:
-        text.append(fit(clean(aliases), max(room - len(shown) - 2, 0)), palette.muted)
+    if one.about and one.asked == one.name:
+        text.append(fit(clean(one.about), max(room - len(shown) - 2, 0)), palette.muted)
     text.append(" " * max(room - text.cell_len + 1, 1))
     number = count(one.documents) if one.documents >= 0 else "?"
     text.append(f"{number:>13}", palette.accent).append(f"{size_text(one.size):>9}", palette.muted)

@@ -40,7 +40,7 @@ FIELDS = (
 """(name, label, placeholder) of what is typed."""
 _KEYS = {
     "address": "⏎ looks what is there · tab next field · esc closes",
-    "indices": "↑↓ choose · ⏎ looks at it · h hidden ones · esc address",
+    "indices": "↑↓ choose · / find · ⏎ looks at it · h hidden ones · esc address",
     "proposal": "⏎ change · ←→ turn · s save and open · esc indices",
 }
 
@@ -57,7 +57,9 @@ class ConnectScreen(Dialog[Path]):
     ConnectScreen #fields Horizontal { height: 1; }
     ConnectScreen #fields Static { width: 13; }
     ConnectScreen #fields Input { width: 1fr; }
-    ConnectScreen OptionList { display: none; max-height: 45vh; margin: 1 0 0 0; }
+    ConnectScreen #finding { display: none; height: 1; }
+    ConnectScreen.-indices #finding { display: block; }
+    ConnectScreen OptionList { display: none; margin: 1 0 0 0; }
     ConnectScreen #said { height: auto; max-height: 8; margin: 1 0 0 0; }
     ConnectScreen.-indices #fields, ConnectScreen.-proposal #fields { display: none; }
     ConnectScreen.-indices #indices, ConnectScreen.-proposal #rows { display: block; }
@@ -66,6 +68,8 @@ class ConnectScreen(Dialog[Path]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "save", "Save and open", show=False),
         Binding("h", "hidden", "Hidden indices", show=False),
+        Binding("slash", "find", "Find an index", show=False),
+        Binding("down", "found", "What was found", show=False),
         Binding("right,l", "turn(1)", "Next", show=False, priority=False),
         Binding("left", "turn(-1)", "Before", show=False, priority=False),
     ]
@@ -86,6 +90,8 @@ class ConnectScreen(Dialog[Path]):
                 with Horizontal():
                     yield plain(label)
                     yield Input(self._url if name == "url" else "", placeholder=hint, id=name)
+        with Horizontal(id="finding"):
+            yield Input(placeholder="find by a part of the name", id="find")
         yield OptionList(id="indices", markup=False)
         yield OptionList(id="rows", markup=False)
         yield Static(id="said", markup=False)
@@ -98,6 +104,11 @@ class ConnectScreen(Dialog[Path]):
         )
         if self._url:
             self._survey()
+
+    def on_resize(self) -> None:
+        """The lists take less than half of the screen: in cells, as a box of automatic height takes 45vh for all."""
+        for shown in self.query(OptionList):
+            shown.styles.max_height = max(self.size.height * 45 // 100, 3)
 
     def _go(self, step: str, title: str) -> None:
         self._step = step
@@ -137,7 +148,10 @@ class ConnectScreen(Dialog[Path]):
         return {name: value for name, value in typed.items() if value}
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self._survey()
+        if event.input.id != "find":
+            self._survey()
+        elif (shown := self.query_one("#indices", OptionList)).option_count:
+            self._look(shown.get_option_at_index(shown.highlighted or 0).id or "")
 
     def _survey(self) -> None:
         url = self.query_one("#url", Input).value.strip()
@@ -156,28 +170,44 @@ class ConnectScreen(Dialog[Path]):
         self._listing = listing
         self._go("indices", f"{listing.engine}: which index?")
         self._paint_indices()
+        self.query_one("#indices", OptionList).focus()
 
     # ---- the indices
 
     def _paint_indices(self) -> None:
         assert self._listing is not None
         shown = self.query_one("#indices", OptionList)
-        able = choice(self._listing, hidden=self._hidden)
+        part = self.query_one("#find", Input).value.strip().casefold()
+        every = _once(choice(self._listing, hidden=self._hidden))
+        able = [one for one in every if part in one.asked.casefold() or part in one.name.casefold()]
         width = self.query_one("#box").size.width - 1
         shown.clear_options()
-        shown.add_options([Option(index_text(one, self.palette, width), id=one.asked) for one in _once(able)])
-        shown.focus()
+        shown.add_options([Option(index_text(one, self.palette, width), id=one.asked) for one in able])
         shown.highlighted = 0 if able else None
         hidden = len(self._listing.indices) - len(choice(self._listing))
-        if not able:
+        if every:
+            more = f"; {hidden} hidden (h)" if hidden and not self._hidden else ""
+            named = f"{len(able)} of {len(every)}" if part else f"{len(every)}"
+            self._say(f"{named}, each with its documents and size{more}.")
+        else:
             self._say(
                 f"{self._listing.engine} has no index.",
                 "warning",
                 "rankscope index SOURCE --into elasticsearch:NAME --url URL makes one",
             )
-        else:
-            more = f"; {hidden} hidden (h)" if hidden and not self._hidden else ""
-            self._say(f"Each with its documents and size{more}.")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "find" and self._step == "indices":
+            self._paint_indices()
+
+    def action_find(self) -> None:
+        if self._step == "indices":
+            self.query_one("#find", Input).focus()
+
+    def action_found(self) -> None:
+        """From the words to the list below them."""
+        if self._step == "indices":
+            self.query_one("#indices", OptionList).focus()
 
     def action_hidden(self) -> None:
         if self._step == "indices":
@@ -283,6 +313,7 @@ class ConnectScreen(Dialog[Path]):
             self._surveyed_again()
         elif self._step == "indices":
             self._go("address", self.heading)
+            self.query_one("#find", Input).value = ""
             self.query_one("#url", Input).focus()
             self._say("")
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,18 +31,29 @@ _TIMEOUT_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An index, or a data stream. ``documents`` and ``size`` (bytes) are −1 where the engine does not say."""
+    """An index, a data stream, or an alias that stands for several indices (``of`` them, 0 for anything else).
+
+    ``documents`` and ``size`` (bytes) are −1 where the engine does not say.
+    """
 
     name: str
     documents: int = -1
     size: int = -1
     aliases: tuple[str, ...] = ()
     stream: bool = False
+    of: int = 0
 
     @property
     def system(self) -> bool:
         """Whether it is the engine's own, or a plugin's."""
         return self.name.startswith((".", "security-auditlog-", "top_queries-"))
+
+    @property
+    def about(self) -> str:
+        """What else it is: a data stream, an alias; or its own aliases."""
+        if self.stream:
+            return "data stream"
+        return f"alias of {self.of} indices" if self.of else ", ".join(self.aliases)
 
     @property
     def asked(self) -> str:
@@ -96,7 +107,7 @@ async def list_indices(store: StoreSettings, base_dir: Path = Path(), rule: Offl
 
 
 def listed(rows: list[Mapping[str, Any]], resolved: Mapping[str, Any]) -> list[Listed]:
-    """Indices and data streams by name, from ``_cat/indices`` and ``_resolve/index``. Pure."""
+    """Indices, data streams, aliases of several indices by name, from ``_cat/indices`` and ``_resolve/index``. Pure."""
     counts = {str(row["index"]): (_number(row.get("docs.count")), _number(row.get("store.size"))) for row in rows}
     aliases = {one["name"]: tuple(one.get("aliases") or ()) for one in resolved.get("indices") or ()}
     found = []
@@ -106,12 +117,21 @@ def listed(rows: list[Mapping[str, Any]], resolved: Mapping[str, Any]) -> list[L
         parts = [counts.pop(name, (-1, -1)) for name in behind]
         for name in behind:
             aliases.pop(name, None)
-        known = [part for part in parts if part[0] >= 0]
-        sums = (sum(part[0] for part in known), sum(part[1] for part in known)) if known else (-1, -1)
-        found.append(Listed(stream["name"], *sums, stream=True))
+        found.append(Listed(stream["name"], *_sums(parts), stream=True))
+    for alias in resolved.get("aliases") or ():
+        behind = alias.get("indices") or ()
+        if not isinstance(behind, str) and len(behind) > 1:
+            parts = [counts.get(name, (-1, -1)) for name in behind]
+            found.append(Listed(alias["name"], *_sums(parts), of=len(behind)))
     names = {**counts, **aliases}
     found += [Listed(name, *counts.get(name, (-1, -1)), aliases.get(name, ())) for name in names]
     return sorted(found, key=lambda one: one.name)
+
+
+def _sums(parts: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """(documents, bytes) of all of them, as far as they are known."""
+    known = [part for part in parts if part[0] >= 0]
+    return (sum(part[0] for part in known), sum(part[1] for part in known)) if known else (-1, -1)
 
 
 def _number(text: object) -> int:

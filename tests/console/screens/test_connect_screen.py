@@ -86,6 +86,8 @@ def test_lines_fit_and_bring_no_control_characters() -> None:
         assert line.cell_len <= width
     wide = index_text(Listed("docs-000001", 1234, 5_600_000, ("docs",)), PALETTE, 80).plain
     assert "docs → docs-000001" in wide
+    lines = [index_text(Listed("n" * size, 7, 227), PALETTE, 72).plain for size in (5, 44, 45, 46, 47, 90)]
+    assert len({line.index("227 B") for line in lines}) == 1
     assert wide.rstrip().endswith("1,234   5.6 MB")
 
 
@@ -112,7 +114,8 @@ def test_the_settings_say_why_and_load(tmp_path: Path) -> None:
 
 
 def test_the_lines_that_wait_for_the_embedder_can_be_taken_in(tmp_path: Path) -> None:
-    text = settings_text(store_of("h", {}, "shop"), proposal())
+    unknown = replace(proposal(), embedding=Embedding("", "", False, ("static",)))
+    text = settings_text(store_of("h", {}, "shop"), unknown)
     waiting = ("# [legs.dense]", "# field = ", "# embedder = ", "# dense = ")
     lines = [line.removeprefix("# ") if line.startswith(waiting) else line for line in text.splitlines()]
     file = tmp_path / "taken-in.toml"
@@ -229,6 +232,32 @@ async def test_from_an_address_to_settings_that_are_opened(
     assert lexical.fields == {"title": 2.5, "text": 1.0}
     assert (dense.embedder, settings.weights) == ("static", {"lexical": 0.3, "dense": 0.7})
     assert "it makes the stored vectors" in file.read_text()
+
+
+async def test_of_two_hundred_indices_one_is_found_by_a_part_of_its_name(store: WatchedStore) -> None:
+    many = tuple(Listed(f"kb-{n:03d}", n, 10 * n) for n in range(200))
+    long = Listed("customers-of-the-north-with-a-name-that-no-terminal-of-eighty-columns-can-hold", 3, 227)
+    both = Listed("everything", 19900, 199000, of=200)
+    async with running(pipeline_on(store), size=(80, 24)) as (app, pilot):
+        app.main.set_focus(app.main.panes.empty)
+        screen = await opened(app, pilot)
+        screen._surveyed(Listing(ENGINE, (*many, long, both)))
+        await pilot.pause()
+        text = screen_text(app)
+        assert "202, each with its documents and size." in text
+        assert "everything  alias of 200 indices" in text
+        assert "esc address ─╯" in text  # all of the frame is there
+        await pilot.press("slash", *"north")
+        await pilot.pause()
+        listed = screen.query_one("#indices", OptionList)
+        assert [option.id for option in listed.options] == [long.name]
+        text = screen_text(app)
+        assert "1 of 202, each with its documents and size." in text
+        await pilot.press("down")
+        assert app.focused is listed
+        await pilot.press("escape")
+        assert screen.query_one("#find", Input).value == ""
+        assert screen.query_one("#url", Input).has_focus
 
 
 async def test_what_goes_wrong_stands_below_and_escape_goes_back(store: WatchedStore) -> None:

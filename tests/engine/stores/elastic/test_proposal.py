@@ -205,6 +205,10 @@ def test_indices_aliases_and_data_streams_are_listed() -> None:
     resolved = {
         "indices": [{"name": "docs-000002", "aliases": ["docs", "all"]}, {"name": ".ds-logs-1"}],
         "data_streams": [{"name": "logs", "backing_indices": [".ds-logs-1", ".ds-logs-2"]}],
+        "aliases": [
+            {"name": "docs", "indices": ["docs-000002"]},
+            {"name": "all", "indices": ["docs-000002", ".kibana", "closed"]},
+        ],
     }
     found = {one.name: one for one in listed(rows, resolved)}
     assert found["docs-000002"] == Listed("docs-000002", 7, 1000, ("docs", "all"))
@@ -212,7 +216,8 @@ def test_indices_aliases_and_data_streams_are_listed() -> None:
     assert found["logs"] == Listed("logs", 7, 30, stream=True)
     assert found[".kibana"].system
     assert found["closed"].documents == -1
-    assert set(found) == {"docs-000002", "logs", ".kibana", "closed"}
+    assert found["all"] == Listed("all", 8, 1001, of=3)
+    assert set(found) == {"docs-000002", "logs", ".kibana", "closed", "all"}
 
 
 async def looked_at(server: Server) -> None:

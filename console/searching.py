@@ -27,6 +27,7 @@ from engine.evaluation.runs import run_lines
 from engine.files import replacing
 from engine.records import Status
 from engine.report import to_json, tracked_json
+from engine.rerankers.cascade import FIRST, rerank_stages
 from engine.search import Search
 from engine.settings.schema import Settings
 from engine.trace import Trace
@@ -230,14 +231,16 @@ def failure_of(trace: Trace) -> RankscopeError | None:
     active = [name for name in settings.legs if settings.weights.get(name, 0) > 0]
     if failed and all(name in failed for name in active):
         return StoreError(f"no leg answered: {next(iter(failed.values())).text}")
-    stage = trace.stage("rerank")
-    if settings.rerank.required and stage and stage.outcome.status not in (Status.OK, Status.SKIPPED):
-        outcome = stage.outcome
-        return RerankerError(
-            f"the reranker {settings.rerank.provider} is required, but: reranked {outcome.done}/{outcome.total}, "
-            f"then: {outcome.text or outcome.reason}",
-            hint=f"{outcome.hint}; " * bool(outcome.hint) + "rerank.required = false lets the fused list stand",
-        )
+    for name, asked in rerank_stages(settings).items() if settings.rerank.required else ():
+        stage = trace.stage(name)
+        if stage and stage.outcome.status not in (Status.OK, Status.SKIPPED):
+            outcome, stands = stage.outcome, "the fused list" if name == FIRST else "what the stage before left"
+            which = asked.provider if name == FIRST else f"of the stage {name.removeprefix(FIRST + '.')}"
+            return RerankerError(
+                f"the reranker {which} is required, but: reranked {outcome.done}/{outcome.total}, "
+                f"then: {outcome.text or outcome.reason}",
+                hint=f"{outcome.hint}; " * bool(outcome.hint) + f"rerank.required = false lets {stands} stand",
+            )
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from engine.embedders.base import EmbedderInfo
-from engine.embedders.local import pinned
+from engine.embedders.local import FINGERPRINT, pinned
 from engine.errors import IndexMismatchError, SettingsError
 from engine.records import RanOn
 from engine.settings.schema import DenseLeg, GraphLeg, LegSettings, LexicalLeg
@@ -90,15 +90,19 @@ def _check_dense(index: EmbeddedIndex, name: str, leg: DenseLeg, embedder: Embed
     if embedder is None:
         return
     made = (built.name, built.revision, built.dimension, built.similarity)
+    same_files = built.revision.startswith(FINGERPRINT) and built.revision == embedder.revision
     asked = (embedder.name, embedder.revision, embedder.dimension, embedder.similarity.value)
     known = asked
     if not embedder.dimension:  # checked with the first answer of a service, or once the model is loaded
         revision = embedder.revision or (built.revision if embedder.ran_on is RanOn.WORKER else "")
         known = (embedder.name, revision, built.dimension, built.similarity)
-    if made != known:
+    if made != known and not same_files:  # a model's folder may have moved
+        way = f"Use the index's embedder ({pinned(built.name, built.revision)})"
+        if built.name == embedder.name and built.revision.startswith(FINGERPRINT):
+            way = "The files of that folder are others than they were: put the earlier ones back"
         raise IndexMismatchError(
             f"legs.{name}.embedder is {_describe(*asked)}, but the vectors of {index.path} are by {_describe(*made)}.",
-            hint=f"Use the index's embedder ({pinned(built.name, built.revision)}), or build it again: {rebuild}",
+            hint=f"{way}, or build it again: {rebuild}",
         )
 
 

@@ -154,6 +154,15 @@ def test_builds_and_searches_with_the_index_s_own_embedder(cli: Cli, tmp_path: P
     assert other.code == 3
     assert f"are by local/{model}@sha256:" in other.err
     assert "--rebuild" in other.err
+    model.rename(tmp_path / "moved")
+    sets = ("--set", f"legs.dense.embedder=local/{tmp_path / 'moved'}")
+    moved = cli("search", "calling thread", "--index", index, *sets, "--no-cache").json
+    assert moved["results"] == found["results"], "the same files are the same model wherever they lie"
+    (tmp_path / "moved" / "config.json").write_text((tmp_path / "moved" / "config.json").read_text() + "\n")
+    (tmp_path / "moved").rename(model)
+    changed = cli("search", "x", "--index", index)
+    assert changed.code == 3
+    assert "The files of that folder are others than they were" in changed.err
 
 
 def test_doctor_asks_models_that_are_here(cli: Cli, hub_cache: Path, tmp_path: Path) -> None:

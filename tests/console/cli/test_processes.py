@@ -87,6 +87,17 @@ def test_4_for_a_required_reranker(process: Cli, cli: Cli, tmp_path: Path) -> No
     assert not Path("out.trec").exists()
 
 
+def test_4_for_a_later_stage_of_a_required_reranker(cli: Cli, tmp_path: Path) -> None:
+    corpus, file = tmp_path / "few.jsonl", tmp_path / "cascade.toml"
+    corpus.write_text("".join(json.dumps({"_id": str(i), "text": f"wait {i}"}) + "\n" for i in range(9)))
+    assert cli("index", corpus, "--into", "few").code == 0
+    file.write_text('[rerank]\nrequired = true\n[rerank.cascade.large]\nprovider = "local"\nmodel = "./nowhere"\n')
+    ended = cli("search", "wait", "-c", file, "--index", "few")
+    assert ended.code == 4
+    assert "the reranker of the stage large is required, but: reranked 0/9, then: there is no folder" in ended.err
+    assert "lets what the stage before left stand" in ended.err
+
+
 def test_debug_shows_the_traceback(process: Cli) -> None:
     assert "Traceback" in process("--debug", "search", "x", "--index", "nowhere").err
 

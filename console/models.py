@@ -18,7 +18,7 @@ from engine.local.base import Role
 from engine.local.models import cache, fetch
 from engine.local.models.catalogue import Preset, find, presets
 from engine.local.models.files import check_folder, read_config
-from engine.local.models.resolve import locate
+from engine.local.models.resolve import Located, locate
 from engine.settings.load import Loaded
 
 _DOES = {"reranker": "rerank", "embedder": "embed"}
@@ -29,11 +29,12 @@ def list_models(names: Sequence[str], wanted: Wanted, *, here: bool, as_json: bo
     """Print the table: presets, and other models of the cache that rerank or embed. Raises ``ModelError`` for a name
     that names nothing."""
     loaded = load_settings(wanted)
-    rows = model_rows(_cache(loaded), residents(locations().cache))
-    wanted_names = {locate(name, _role(name), loaded.base_dir).name for name in names}
-    rows = [
-        row for row in rows if (not names or row["model"] in wanted_names) and (row["state"] != "absent" or not here)
-    ]
+    folder, running = _cache(loaded), residents(locations().cache)
+    rows = model_rows(folder, running)
+    if names:
+        places = {place.name: place for name in names for place in [locate(name, _role(name), loaded.base_dir)]}
+        rows = [row for place in places.values() for row in _rows_of(place, rows, folder, running)]
+    rows = [row for row in rows if row["state"] != "absent" or not here]
     if as_json:
         emit(json_bytes(rows))
         return
@@ -42,7 +43,23 @@ def list_models(names: Sequence[str], wanted: Wanted, *, here: bool, as_json: bo
         [row["name"], _DOES[row["role"]], _parameters(row), _here(row), _loaded(row), row["suits"]] for row in rows
     )
     emit(encoded(grid(header, lines, numeric=["parameters"])))
-    note(f"{len(rows)} models; those of the hub are kept in {_cache(loaded)}; `rankscope models fetch NAME` gets one")
+    note(f"{len(rows)} models; those of the hub are kept in {folder}; `rankscope models fetch NAME` gets one")
+
+
+def _rows_of(
+    place: Located, rows: Sequence[dict[str, Any]], folder: Path, loaded: Sequence[Resident]
+) -> list[dict[str, Any]]:
+    """The row of a model that was named: of the table where it is a model of the hub there, else one of its own. Raises
+    ``ModelError`` for a folder that there is not."""
+    if place.folder is None:
+        named = [row for row in rows if row["model"].lower() == place.name.lower()]
+        found = None if named else cache.snapshot(folder, place.name)
+    else:
+        if not place.folder.is_dir():
+            check_folder(place.folder)
+        named, found = [], cache.held(place.folder, place.name)
+    preset = found and _described(found)
+    return named or [_row(preset or _unlisted(place.name, _role(place.name), "", 0), found, loaded)]
 
 
 def model_rows(folder: Path, loaded: Sequence[Resident]) -> list[dict[str, Any]]:
@@ -188,7 +205,8 @@ def fetch_model(name: str, revision: str, wanted: Wanted) -> None:
     seconds = time.monotonic() - start
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     note(f"{place.name} at {folder.name[:12]}: {count(round(size / _MB))} MB in {folder}, {seconds:.0f} s")
-    for line in _use(place.preset or name, _role(name)):
+    about = place.preset or _described(cache.held(folder, place.name))
+    for line in _use(place.preset or name, about.role) if about else ():
         note(line)
 
 

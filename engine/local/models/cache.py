@@ -67,13 +67,18 @@ def snapshot(cache: Path, model: str, revision: str = "") -> Cached | None:
     partial = sum(file.stat().st_size for file in (root / "blobs").glob("*.incomplete"))
     if folder is None:
         return Cached(model, "", root, 0, ("everything",), partial) if partial else None
+    return held(folder, model, folder.name, partial)
+
+
+def held(folder: Path, model: str, revision: str = "", partial: int = 0) -> Cached:
+    """What a folder of the cache, or any other, holds of the model."""
     blobs = {file.resolve() for file in folder.rglob("*") if file.is_file()}  # equal files are one
     size = sum(file.stat().st_size for file in blobs)
     try:
         missing = missing_files(folder)
     except ModelError as error:
         missing = (error.message,)
-    return Cached(model, folder.name, folder, size, missing, partial)
+    return Cached(model, revision, folder, size, missing, partial)
 
 
 def _snapshot_folder(root: Path, revision: str) -> Path | None:

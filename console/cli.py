@@ -123,8 +123,8 @@ def cli(context: click.Context, debug: bool, log: Path | None, data: str, theme:
         from console.commands.demo import open_last
 
         open_last(replace(wanted, data=data), theme)
-    elif wanted.named or data or theme:
-        options = "-c, --index, --set, --recording, --data and --theme"
+    elif wanted.named or wanted.offline or data or theme:
+        options = "-c, --index, --set, --offline, --recording, --data and --theme"
         raise click.UsageError(f"Give {options} after `{context.invoked_subcommand}`.", context)
 
 

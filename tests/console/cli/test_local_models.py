@@ -87,6 +87,30 @@ def test_fetch_downloads_and_says_how_to_use_it(process: Cli, hub_cache: Path, m
 
 
 @pytest.mark.parametrize("switch", ["--offline", "--set=remote.offline=true"])
+def test_offline_before_the_command_is_not_passed_over(cli: Cli, hub_cache: Path, switch: str) -> None:
+    got = cli(switch, "models", "fetch", "minilm-l6")
+    assert got.code == 2
+    assert "after `models`" in got.err
+
+
+def test_a_folder_that_is_named_is_listed(cli: Cli, hub_cache: Path, tmp_path: Path) -> None:
+    folder = model_in(tmp_path / "mine", dtype="bfloat16", architectures=["BertForSequenceClassification"])
+    (row,) = cli("models", folder, "-o", "json").json
+    assert (row["model"], row["role"], row["state"], row["dtype"]) == (str(folder), "reranker", "cached", "bf16")
+    assert row["bytes"] > 2_000_000
+    (folder / "model.safetensors").unlink()
+    assert cli("models", folder, "-o", "json").json[0]["missing"] == ["weights (model.safetensors)"]
+    missing = cli("models", tmp_path / "none")
+    assert missing.code != 0
+    assert "there is no folder" in missing.err
+
+
+def test_a_hub_model_that_is_not_here_is_listed_as_absent(cli: Cli, hub_cache: Path) -> None:
+    (row,) = cli("models", "acme/judge", "-o", "json").json
+    assert (row["name"], row["state"]) == ("acme/judge", "absent")
+
+
+@pytest.mark.parametrize("switch", ["--offline", "--set=remote.offline=true"])
 def test_fetch_heeds_offline(cli: Cli, hub_cache: Path, switch: str) -> None:
     refused = cli("models", "fetch", "minilm-l6", switch)
     assert refused.code != 0

@@ -100,7 +100,7 @@ def _leg(trace: Trace, name: str, row: int, raw: float) -> TrackedLeg:
         text = f"{name}: rank {rank} of {len(scores)}, score {raw:.4f}"
     elif math.isnan(raw):
         text = f"{name}: has no score for it"
-    elif raw == 0 and last > 0:
+    elif raw == 0 and not last <= 0:  # also where the leg found nothing at all, and there is no last
         text = f"{name}: does not match"
     else:
         text = f"{name}: not among its {len(scores)}; scores {raw:.4f}, the last of them {last:.4f}"

@@ -117,6 +117,8 @@ def test_a_followed_document(cli: Cli, index: Path) -> None:
     cut = cli("search", "seconds", "--index", index, "--set", "cut.top_k=1", "--track", "time.sleep", "-o", "table")
     assert b"time.sleep: dropped by top_k at rank " in cut.out
     assert b"no such document" in cli("search", "a", "--index", index, "--track", "nothing", "-o", "table").out
+    unknown = cli("search", "zzqxv", "--index", index, "--track", "time.sleep")
+    assert unknown.json["track"]["legs"]["lexical"]["text"] == "lexical: does not match"
 
 
 def test_many_queries(cli: Cli, index: Path, queries: Path) -> None:

@@ -99,7 +99,7 @@ def _rerank_view(trace: Trace) -> StatusView:
     further = reranking(trace)[1:]
     counts = f"reranked {done}/{total}" + "".join(f" → {each.outcome.done}/{each.outcome.total}" for each in further)
     if outcome.status is not Status.OK:
-        then = ":" if outcome.reason == LIMIT else ", then:"
+        then = {LIMIT: ":", "fallback": " by"}.get(outcome.reason, ", then:")
         return StatusView(mark, role, f"{counts}{then} {_why(outcome)}", counts)
     if done < total:
         return StatusView("◐", "unscored", f"{counts}, {total - done} new unscored · {name}", counts)

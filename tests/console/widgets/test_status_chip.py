@@ -37,6 +37,11 @@ def leg_failed(base: Trace, *names: str) -> Trace:
             "◐",
             "reranked 3/3, then: budget 800 ms",
         ),
+        (
+            trace(rerank=Outcome(Status.PARTIAL, 3, 3, "fallback", "term instead: Cohere needs a key")),
+            "◐",
+            "reranked 3/3 by term instead: Cohere needs a key",
+        ),
         (trace(rerank=Outcome(Status.FAILED, 0, 3, "http", "401 from cohere")), "✗", "fused only: 401 from cohere"),
         (trace(changed(SETTINGS, rerank={"enabled": False})), "–", "fused only (rerank off)"),
         (empty(), "∅", "no hits"),
@@ -45,7 +50,7 @@ def leg_failed(base: Trace, *names: str) -> Trace:
         (replace(trace(), query=Query.plain("  ")), "·", "blank query: nothing was asked"),
         (None, "·", "no query yet"),
     ],
-    ids=["ok", "partial", "failed", "off", "no hits", "leg failed", "no leg", "blank", "first"],
+    ids=["ok", "partial", "stand-in", "failed", "off", "no hits", "leg failed", "no leg", "blank", "first"],
 )
 def test_the_chip_says_what_ran(answer: Trace | None, mark: str, text: str) -> None:
     view = status_view(answer)

@@ -37,15 +37,18 @@ def show_settings(names: Sequence[str], wanted: Wanted, *, changed: bool, as_jso
 
 
 def values(loaded: Loaded) -> list[dict[str, Any]]:
-    """Name, value, kind of source and source of every setting; secrets are masked, and ``key_from`` says where they
-    are kept, '' for nowhere."""
+    """Name, value, kind of source and source of every setting; secrets and credentials in addresses are masked, and
+    ``key_from`` says where a secret is kept, '' for nowhere."""
     rows = []
     for keys, value, shape in knobs.leaves(loaded.settings):
         name = join(keys)
         source = loaded.source(name)
-        shown = secrets.shown(value) if shape.knob and shape.knob.secret and isinstance(value, str) else value
+        secret = shape.knob is not None and shape.knob.secret
+        shown = value
+        if isinstance(value, str):
+            shown = secrets.shown(value) if secret else secrets.shown_url(value) if "://" in value else value
         row = {"name": name, "value": shown, "kind": source.kind.value, "source": str(source)}
-        if shape.knob and shape.knob.secret and isinstance(value, str):
+        if secret and isinstance(value, str):
             row["key_from"] = _kept(name, value, loaded.settings)
         rows.append(row)
     return rows

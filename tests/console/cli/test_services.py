@@ -168,6 +168,11 @@ def test_config_show_says_where_the_key_of_every_provider_is(
     assert kept.pop("providers.mine.api_key") == "the settings themselves"
     assert kept == {"providers.cohere.api_key": variable, "rerank.cascade.second.api_key": variable}
     assert KEY not in str(rows)
+    address = ("--set", "rerank.base_url=http://me:pw-of-mine@localhost:9/v1")
+    for more in ([], ["--json"]):
+        shown = cli("config", "show", "rerank.base_url", *address, *more).out.decode()
+        assert "pw-of-mine" not in shown
+        assert "@localhost:9/v1" in shown
 
 
 def test_doctor_tells_of_missing_things_without_asking_anybody(cli: Cli, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from engine.stores.base import Explanation, Highlight, LegRequest
 from engine.stores.elastic import answers, bodies
 from engine.stores.elastic.legs import Legs
 
+_MARKED = 1_000_000
+"""Characters of a field that the engines mark, as they are set up."""
 _CLOSE = 3
 """Close terms named for a word that the index does not have."""
 
@@ -134,6 +136,11 @@ async def explain(legs: Legs, query: Query, leg: LexicalLeg, ids: Sequence[str])
     return Explanation(terms, matrix)
 
 
+def _as_far_as(legs: Legs) -> dict[str, int]:
+    """What makes the engine mark the beginning of a long text instead of refusing all of it."""
+    return {"max_analyzer_offset" if legs.cluster.engine.is_opensearch else "max_analyzed_offset": _MARKED}
+
+
 async def highlights(legs: Legs, query: Query, leg: LexicalLeg, document: Document) -> list[Highlight]:
     """The spans of the document's fields that the engine marks for the leg's query, in reading order."""
     asked = await legs.asked(LegRequest("lexical", leg, query))
@@ -148,6 +155,7 @@ async def highlights(legs: Legs, query: Query, leg: LexicalLeg, document: Docume
             "number_of_fragments": 0,
             "pre_tags": [answers.OPEN],
             "post_tags": [answers.CLOSE],
+            **(_as_far_as(legs) if any(len(document.text_of(name)) > _MARKED for name in names) else {}),
         },
     }
     hits = (await legs.cluster.search(body, query=query)).body["hits"]["hits"]

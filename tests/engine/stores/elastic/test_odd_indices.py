@@ -84,6 +84,20 @@ async def test_an_index_that_keeps_no_documents_is_judged_by_names_alone(elastic
     assert any("_source is off" in note for note in proposal.notes)
 
 
+async def test_a_huge_document_is_marked_as_far_as_the_engine_goes(any_engine: Server) -> None:
+    name = "rankscope-huge"
+    text = "a thread waits " + "and so on " * 120_000
+    make(any_engine, name, [Document("1", {"text": text}), Document("2", {"text": "thread"})], text={"text": "standard"})
+    wanted = settings(any_engine, name)
+    try:
+        async with open_pipeline(wanted, Path()) as pipeline:
+            found = (await pipeline.store.fetch(["1"]))[0]
+            spans = await pipeline.store.highlights(parse("thread waits", ("text",)), LEG, found)
+        assert [found.text_of("text")[span.start : span.end] for span in spans] == ["thread", "waits"]
+    finally:
+        send(any_engine, "DELETE", f"/{name}")
+
+
 def test_nested_objects_are_named_and_not_searched() -> None:
     passages = {"type": "nested", "properties": {"text": {"type": "text"}}}
     one = {"mappings": {"properties": {"passages": passages, "n": {"type": "long"}}}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from engine.remote.wire import Service, Timeouts, WireRequest
 from engine.secrets import mask, register_secret, shown_url
 
 _KEY_HEADERS = ("authorization", "api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key")
+
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 _KIND_HINTS = {
     "header": "check the key: no line break, no typographic quotes or dashes, nothing but the key",
@@ -100,9 +103,15 @@ def _phrase(status: int) -> str:
 
 
 def unsendable(headers: Mapping[str, str]) -> Fault | None:
-    """What is wrong with a value that no header field may have, None where they can be sent."""
-    name = next((name for name, value in headers.items() if not (value.isascii() and value.isprintable())), "")
-    return Fault("header", f"the value for {name} holds a character that cannot be sent") if name else None
+    """What is wrong with a header field that cannot be sent, None where all can."""
+    for name, value in headers.items():
+        if not _FIELD_NAME.fullmatch(name):
+            return Fault(
+                "header", f"{name!r} is no name of a header field", hint="mend the provider's auth_header, headers"
+            )
+        if not (value.isascii() and value.isprintable()):
+            return Fault("header", f"the value for {name} holds a character that cannot be sent")
+    return None
 
 
 def transport_fault(error: Exception, request: WireRequest, timeouts: Timeouts, *, answering: bool) -> Fault:

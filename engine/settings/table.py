@@ -27,6 +27,9 @@ DTYPES = ("auto", "fp32", "bf16", "fp16", "int8")
 BACKENDS = ("auto", "padded", "packed", "causal")
 
 SCORE_KINDS = ("probability", "logit", "cosine", "dot", "bm25", "sparse", "judge", "fused", "unknown")
+DIALECTS = (
+    "cohere", "tei", "nvidia", "dashscope", "data", "elasticsearch", "scores", "bedrock", "vertex", "cosine", "judge",
+)  # fmt: skip
 PRICE_UNITS = ("tokens", "searches", "requests")
 LEG_KINDS = ("lexical", "dense", "sparse", "graph")
 RAGFLOW_VERSIONS = ("2026-07", "2026-05", "2026-04")
@@ -71,7 +74,7 @@ class Knob:
     def range_text(self) -> str:
         """The range or the choices in words: ``1 to 2048``, ``at least 0``, ``one of convex, rrf``; '' for neither."""
         if self.choices:
-            return f"one of {', '.join(self.choices)}"
+            return f"one of {', '.join(filter(None, self.choices))}"
         if self.minimum is not None and self.maximum is not None:
             return f"{self.minimum:g} to {self.maximum:.7g}"
         return f"at least {self.minimum:g}" if self.minimum is not None else ""
@@ -245,7 +248,7 @@ KNOBS: dict[str, Knob] = {
     "providers.*.label": Knob("Its name on the screen."),
     "providers.*.base_url": Knob("Its address."),
     "providers.*.path": Knob("What is appended to the address."),
-    "providers.*.dialect": Knob("What it speaks; `rankscope providers` lists the dialects."),
+    "providers.*.dialect": Knob("What it speaks.", choices=("", *DIALECTS)),
     "providers.*.api_key": Knob("env:NAME, file:PATH or keyring:NAME of its key.", secret=True),
     "providers.*.auth_header": Knob("The header field that takes the key."),
     "providers.*.auth_scheme": Knob("The word before the key: Bearer, ApiKey, …; bare: none."),

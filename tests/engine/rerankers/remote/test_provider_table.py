@@ -18,6 +18,7 @@ from engine.rerankers.remote.keys import kept_elsewhere, key_of, key_source, wit
 from engine.rerankers.remote.prices import cost_of
 from engine.rerankers.remote.providers import Provider, provider, providers, table
 from engine.rerankers.remote.urls import endpoint, join
+from engine.settings import table as settings_table
 from engine.settings.load import decode
 
 NAMED = """
@@ -26,6 +27,12 @@ dashscope dashscope-compatible tei lmstudio together 302ai ollama vllm llamacpp 
 elasticsearch deepinfra bedrock vertex azure openrouter zhipu huawei astraflow n1n greenpt futurmix ragcon mws newapi
 litellm openvino lemonade prime ppio huggingface sglang
 """
+
+
+def test_settings_name_every_dialect() -> None:
+    assert set(settings_table.DIALECTS) == set(DIALECTS)
+    with pytest.raises(SettingsError, match=r"providers\.mine\.dialect: 'foo' is not one of cohere, tei"):
+        decode({"providers": {"mine": {"dialect": "foo"}}})
 
 
 def test_every_provider_there_is_has_a_row() -> None:

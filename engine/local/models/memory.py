@@ -20,7 +20,8 @@ from engine.local.base import Role
 from engine.local.models.catalogue import presets
 from engine.local.models.files import read_config, weight_files
 
-_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.0}
+_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 2.0}
+"""Of a weight while the model is loaded: int8 is rounded from bf16, and gives half of it back only then."""
 _TORCH = {"float32": 4, "bfloat16": 2, "float16": 2}
 _PREFIX_TOKENS = 256
 """Instruction and query, whose keys and values a causal reranker keeps for all documents."""
@@ -133,18 +134,14 @@ def check_memory(model: str, need: Need, free: int | None, device: str) -> None:
 def _fitting(need: Need, free: float) -> str:
     """What would fit, in words: the same model in fewer bits, and the largest preset of its role."""
     size, rest = _BYTES[need.dtype], need.total - need.weights
-    formats = {name: need.weights / size * _BYTES[name] + rest for name in _NARROWER[need.role] if _BYTES[name] < size}
+    halved = need.weights / size * _BYTES["bf16"] + rest
     smaller = {each.name: each.parameters * 1e6 * size + rest for each in presets().values() if each.role == need.role}
-    ways = [f"dtype {name} ({_gb(total)} GB)" for name, total in formats.items() if total <= free][:1]
+    ways = [f"dtype bf16 ({_gb(halved)} GB)"] if need.dtype == "fp32" and halved <= free else []
     fitting = {name: total for name, total in smaller.items() if total <= free}
     if fitting:
         best = max(fitting, key=fitting.__getitem__)
         ways.append(f"{best} ({_gb(fitting[best])} GB)")
     return f"what would fit: {', '.join(ways)}" if ways else "free some memory, or ask another machine or a service"
-
-
-_NARROWER: dict[Role, tuple[str, ...]] = {"reranker": ("bf16", "int8"), "embedder": ("bf16",)}
-"""Formats of fewer bits that each role is computed in, the most exact first."""
 
 
 def _gb(size: float) -> str:

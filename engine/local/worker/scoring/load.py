@@ -57,6 +57,12 @@ class _Plan:
     def format(self) -> str:
         return "int8" if self.spec.dtype == "int8" else NAMES[self.dtype]
 
+    @property
+    def narrow(self) -> torch.dtype:
+        """What the weights are loaded in where fp32 does not fit; int8 is rounded from it."""
+        half = self.dtype != torch.float32
+        return self.dtype if half or self.spec.dtype != "int8" else torch.bfloat16
+
     def load(self, dtype: torch.dtype) -> LoadedModel:
         return load_model(
             self.spec.model, self.folder, self.config, self.family, self.tokenizer, dtype, self.device, self.spread
@@ -179,11 +185,11 @@ def _choose(plan: _Plan, encoder: PairEncoder, progress: Progress) -> _Choice:
     exact = plan.format == "fp32" or _reference_fits(plan)
     notes: tuple[str, ...] = ()
     progress("load", 0, 1)
-    loaded = plan.load(torch.float32 if exact else plan.dtype)
+    loaded = plan.load(torch.float32 if exact else plan.narrow)
     progress("load", 1, 1)
     reference = _scores(Padded(loaded, types), probes)
     if not exact:
-        notes += (f"compared with {plan.format}: weights in fp32 do not fit in memory",)
+        notes += (f"compared with {NAMES[plan.narrow]}: weights in fp32 do not fit in memory",)
     if not all(map(math.isfinite, reference)):
         raise RerankerError(f"{plan.spec.model} gives scores that are not numbers", hint='rerank.dtype = "fp32"')
     if plan.format != "fp32":
@@ -205,6 +211,11 @@ def _choose(plan: _Plan, encoder: PairEncoder, progress: Progress) -> _Choice:
             by = f"{parity.difference:.3g} (allowed {parity.limit:.3g})"
             notes += (f"{name} in {plan.format} differs by {by} from the fp32 reference and is not used",)
         fell_back = fell_back or f"{name} in {plan.format}"
+    if not exact:
+        raise RerankerError(
+            f"{plan.spec.model}: {notes[-1]}, and weights in fp32 do not fit in memory",
+            hint='rerank.dtype = "bf16", or a smaller model',
+        )
     loaded = plan.load(torch.float32)
     backend = Padded(loaded, types)
     return _Choice(backend, loaded, compare(reference, _scores(backend, probes), "fp32", fell_back), "fp32", notes)

@@ -28,7 +28,7 @@ def folder_of(path: Path, **config: object) -> Path:
 def test_weights_are_counted_from_the_header(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     assert parameters(folder) == 3007
-    assert [estimate(folder, "reranker", dtype, 0).weights for dtype in ("fp32", "bf16", "int8")] == [12028, 6014, 3007]
+    assert [estimate(folder, "reranker", dtype, 0).weights for dtype in ("fp32", "bf16", "int8")] == [12028, 6014, 6014]
 
 
 def test_pickled_weights_are_counted_by_their_size(tmp_path: Path) -> None:
@@ -72,6 +72,13 @@ def test_refusal_has_the_numbers_and_what_would_fit() -> None:
         "and 20.0 GB are free"
     )
     assert caught.value.hint == "what would fit: dtype bf16 (17.1 GB), qwen3-reranker-4b (17.2 GB)"
+
+
+def test_int8_is_no_way_to_load_what_does_not_fit_in_bf16() -> None:
+    with pytest.raises(ModelError) as caught:
+        check_memory("Qwen/Qwen3-Reranker-8B", Need("reranker", "fp32", 32 * GB), 10 * GB, "cpu")
+    assert "int8" not in caught.value.hint
+    assert "dtype" not in caught.value.hint
 
 
 def test_an_embedder_is_offered_no_int8_and_no_reranker() -> None:

@@ -168,7 +168,7 @@ def test_a_revision_is_of_the_hub_and_a_folder_may_have_the_sign(
 
 
 def test_a_home_that_there_is_not_is_a_folder_that_there_is_not() -> None:
-    with pytest.raises(ModelError, match="no model '~nobody-of-that-name/x'|no folder"):
+    with pytest.raises(ModelError, match=r"no model '~nobody-of-that-name/x'|no folder"):
         check_folder(locate("~nobody-of-that-name/x", "reranker").folder or Path())
 
 

@@ -138,6 +138,29 @@ def test_a_backend_that_differs_gives_way(by: float, note: str, load: Load, monk
     assert scorer.score(scorer.pairs("q", TEXTS)) == reference.score(reference.pairs("q", TEXTS))
 
 
+@pytest.mark.parametrize("allowed", [0.5, 1e-9])
+def test_int8_is_never_loaded_in_fp32_where_that_does_not_fit(allowed: float, load: Load, monkeypatch: Any) -> None:
+    read: list[torch.dtype] = []
+
+    def reading(*given: Any) -> Any:
+        read.append(given[5])
+        return load_model(*given)
+
+    load_model = loading.load_model
+    monkeypatch.setattr(loading, "load_model", reading)
+    monkeypatch.setattr(loading, "dtype_of", lambda *_: torch.float32)
+    monkeypatch.setattr(loading, "_reference_fits", lambda _: False)
+    monkeypatch.setattr("engine.local.worker.scoring.parity.LIMITS", {"int8": allowed})
+    if allowed < 1e-3:
+        with pytest.raises(RerankerError, match=r"differs by .* and weights in fp32 do not fit in memory"):
+            load("qwen3", dtype="int8")
+    else:
+        info = load("qwen3", dtype="int8").info
+        assert info.dtype == "int8"
+        assert "compared with bf16: weights in fp32 do not fit in memory" in info.notes
+    assert read == [torch.bfloat16]
+
+
 def test_a_format_that_differs_too_much_gives_way_to_fp32(load: Load, monkeypatch: Any) -> None:
     monkeypatch.setattr("engine.local.worker.scoring.parity.LIMITS", {"fp32": 1e-4, "bf16": 1e-9})
     info = load("bert", dtype="bf16").info

@@ -72,10 +72,11 @@ class Gate:
                 if window is not None:
                     entries.append((window, window.reserve(now, amount)))
             start = max([self._closed_until, *(entry[0] for _, entry in entries)])
-            if start > now:
+            while start > now:
                 if start >= deadline:
                     raise TooLate(start - now)
                 await asyncio.sleep(start - now)
+                now, start = asyncio.get_running_loop().time(), self._closed_until  # others may have been told to wait
         except BaseException:
             for window, entry in entries:
                 window.release(entry)

@@ -22,6 +22,7 @@ import pytest
 from engine import logs
 from engine.errors import EmbedderError, RemoteError, RerankerError
 from engine.remote.faults import transport_fault
+from engine.remote.gate import Gate, TooLate
 from engine.remote.ledger import Ledger
 from engine.remote.offline import OfflineRule
 from engine.remote.pool import ClientPool
@@ -176,6 +177,20 @@ async def test_a_service_that_asks_one_to_wait_asks_all() -> None:
         await clients.send(SERVICE, post(server))
         await first
     assert all(request.at - server.requests[0].at >= 0.4 for request in server.requests[1:])
+
+
+async def test_who_waits_already_waits_on_where_another_is_asked_to() -> None:
+    gate, loop = Gate(Limits()), asyncio.get_running_loop()
+    began = loop.time()
+    gate.close_until(began + 0.05)
+    enters = asyncio.create_task(gate.turn(0, began + 10).__aenter__())
+    late = asyncio.create_task(gate.turn(0, began + 0.1).__aenter__())
+    await asyncio.sleep(0)
+    gate.close_until(began + 0.2)
+    await enters
+    assert loop.time() - began >= 0.19
+    with pytest.raises(TooLate):
+        await late
 
 
 async def test_the_whole_call_has_a_time_limit_retries_included() -> None:
@@ -386,6 +401,14 @@ async def test_a_key_that_no_header_can_hold_is_told_without_it(key: str) -> Non
         assert key not in f"{error} {error.hint}"
         assert not server.requests
         await clients.send(SERVICE, post(server))
+
+
+@pytest.mark.parametrize("name", ["Bad Name", "X-\u00dc", "X: y", "X\n", ""])
+async def test_a_header_that_no_request_can_have_is_named(name: str) -> None:
+    async with serving() as server, pool() as clients:
+        error = await failed(clients, post(server, **{name: "v"}))
+        assert (error.kind, error.hint) == ("header", "mend the provider's auth_header, headers")
+        assert not server.requests
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 80 + ".com", "\u2603.example.invalid"])

@@ -33,7 +33,7 @@ from engine.remote.pool import ClientPool
 from engine.settings.load import Loaded
 from engine.settings.paths import quote
 from engine.settings.schema import DenseLeg, LexicalLeg, StoreSettings
-from engine.stores.embedded.schema import MANIFEST, IndexSpec, read_manifest
+from engine.stores.embedded.schema import MANIFEST, STAGING, IndexSpec, read_manifest
 from engine.stores.embedded.writer import IndexWriter
 
 NO_EMBEDDER = "none"
@@ -124,7 +124,12 @@ def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: I
                         on_problem=problem,
                     )
 
-        report = asyncio.run(run())
+        try:
+            report = asyncio.run(run())
+        except KeyboardInterrupt:
+            if (into / STAGING).exists():
+                bar.note("what was read stays; the same command goes on from there")
+            raise
     note(summary(report))
     if wish.engine.kind:
         note(f"search it: rankscope connect {' '.join(_addresses(loaded.settings.store))} --index {wish.engine.name}")

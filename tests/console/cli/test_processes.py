@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from console import indexing
+from engine.indexing import IndexProgress
 from tests.console.cli.conftest import Cli, start
 
 
@@ -116,6 +118,29 @@ def test_130_for_ctrl_c_and_nothing_half_written(index: Path, tmp_path: Path) ->
     assert (process.returncode, err.strip()) == (130, b"interrupted")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out.trec"]
     assert run_file.read_text() == "as it was\n"
+
+
+def test_an_index_broken_off_says_that_it_goes_on(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = tmp_path / "many.jsonl"
+    corpus.write_text("".join(json.dumps({"_id": str(i), "text": f"wait {i}"}) + "\n" for i in range(3000)))
+
+    def stop_at(done: int) -> None:
+        def show(bar: object, progress: IndexProgress) -> None:
+            if progress.done >= done:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(indexing, "_show", show)
+
+    stop_at(0)
+    ended = cli("index", corpus, "--into", "many", "--embedder", "none")
+    assert (ended.code, ended.err.strip()) == (130, "interrupted"), "there is nothing to go on from"
+    stop_at(2000)
+    ended = cli("index", corpus, "--into", "many", "--embedder", "none")
+    assert ended.code == 130
+    assert "what was read stays; the same command goes on from there" in ended.err
+    monkeypatch.undo()
+    ended = cli("index", corpus, "--into", "many", "--embedder", "none")
+    assert "taken over from a build that was broken off" in ended.err
 
 
 def test_a_reader_who_has_seen_enough_is_no_error(index: Path, tmp_path: Path) -> None:

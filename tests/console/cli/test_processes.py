@@ -122,11 +122,11 @@ def test_130_for_ctrl_c_and_nothing_half_written(index: Path, tmp_path: Path) ->
 
 def test_an_index_broken_off_says_that_it_goes_on(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = tmp_path / "many.jsonl"
-    corpus.write_text("".join(json.dumps({"_id": str(i), "text": f"wait {i}"}) + "\n" for i in range(3000)))
+    corpus.write_text("".join(json.dumps({"_id": str(i), "text": f"wait {i}"}) + "\n" for i in range(6000)))
 
     def stop_at(done: int) -> None:
         def show(bar: object, progress: IndexProgress) -> None:
-            if progress.done >= done:
+            if progress.phase == "read" and progress.done >= done:
                 raise KeyboardInterrupt
 
         monkeypatch.setattr(indexing, "_show", show)
@@ -134,11 +134,11 @@ def test_an_index_broken_off_says_that_it_goes_on(cli: Cli, tmp_path: Path, monk
     stop_at(0)
     ended = cli("index", corpus, "--into", "many", "--embedder", "none")
     assert (ended.code, ended.err.strip()) == (130, "interrupted"), "there is nothing to go on from"
-    stop_at(2000)
+    stop_at(4000)
     ended = cli("index", corpus, "--into", "many", "--embedder", "none")
     assert ended.code == 130
     assert "what was read stays; the same command goes on from there" in ended.err
-    monkeypatch.undo()
+    stop_at(99999)
     ended = cli("index", corpus, "--into", "many", "--embedder", "none")
     assert "taken over from a build that was broken off" in ended.err
 

@@ -187,8 +187,9 @@ class ConnectScreen(Dialog[Path]):
         hidden = len(self._listing.indices) - len(choice(self._listing))
         if every:
             more = f"; {hidden} hidden (h)" if hidden and not self._hidden else ""
-            named = f"{len(able)} of {len(every)}" if part else f"{len(every)}"
-            self._say(f"{named}, each with its documents and size{more}.")
+            noun = "index" if len(every) == 1 else "indices"
+            named = f"{len(able)} of {len(every)} {noun}" if part else f"{len(every)} {noun}"
+            self._say(f"{named} with documents and size{more}.")
         else:
             self._say(
                 f"{self._listing.engine} has no index.",

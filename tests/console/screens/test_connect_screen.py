@@ -244,7 +244,7 @@ async def test_of_two_hundred_indices_one_is_found_by_a_part_of_its_name(store: 
         screen._surveyed(Listing(ENGINE, (*many, long, both)))
         await pilot.pause()
         text = screen_text(app)
-        assert "202, each with its documents and size." in text
+        assert "202 indices with documents and size." in text
         assert "everything  alias of 200 indices" in text
         assert "esc address ─╯" in text  # all of the frame is there
         await pilot.press("slash", *"north")
@@ -252,7 +252,7 @@ async def test_of_two_hundred_indices_one_is_found_by_a_part_of_its_name(store: 
         listed = screen.query_one("#indices", OptionList)
         assert [option.id for option in listed.options] == [long.name]
         text = screen_text(app)
-        assert "1 of 202, each with its documents and size." in text
+        assert "1 of 202 indices with documents and size." in text
         await pilot.press("down")
         assert app.focused is listed
         await pilot.press("escape")

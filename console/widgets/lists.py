@@ -20,7 +20,7 @@ from console.widgets.result_list import ResultList
 class Lists(SideBySide):
     """``by_name`` holds the lists from left to right: legs, ``fused``, ``reranked``; ``latest`` had the focus last."""
 
-    DEFAULT_CSS = "Lists { height: 1fr; width: 1fr; }"
+    DEFAULT_CSS = "Lists { height: 1fr; min-height: 4; width: 1fr; }"
 
     def __init__(self, legs: Sequence[str]) -> None:
         super().__init__(id="lists")

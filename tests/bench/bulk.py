@@ -93,7 +93,7 @@ async def theirs(store: StoreSettings, layout: Layout, corpus: Corpus, ready: Re
 
     client = connect(store, timeout_s=120)
     try:
-        body = index_body(layout, await detect(client), {})
+        body = index_body(layout, layout.index(1), await detect(client), {})
         body.pop("aliases")
         await client.indices.create(index=f"{NAME}-peer", **body)
 

@@ -161,17 +161,22 @@ class Bulk:
             if told["status"] in _BUSY:
                 busy.append(entry)
             elif told["status"] == 404:
-                raise EngineError(
-                    f"{self.cluster.place.host}: the index that was being built is gone",
-                    kind="index",
-                    status=404,
-                    hint="somebody deleted it; run the command again",
-                )
+                raise gone(self.cluster.place.host)
             elif "error" in told and told["status"] != 409:  # 409: a later document of this id is there
                 self.refused(entry, reason(told["error"]))
             else:
                 self.accepted += 1
         return busy
+
+
+def gone(host: str) -> EngineError:
+    """The error of a build whose index is not there any more."""
+    return EngineError(
+        f"{host}: the index that was being built is gone",
+        kind="index",
+        status=404,
+        hint="somebody deleted it, or another build of the same name has taken over; run the command again",
+    )
 
 
 def portions(entries: Sequence[Entry], limit: int) -> list[list[Entry]]:

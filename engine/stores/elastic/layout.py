@@ -1,7 +1,8 @@
 """How an index that Rankscope writes is laid out: names, analysers, fields, vectors, what its mapping remembers. Pure.
 
 ``NAME`` is an alias; behind it stands one index ``NAME-000001``, the next build writes ``NAME-000002``. A half-built
-index has the alias ``NAME-building`` instead, and loses it in the very request that gives it ``NAME``.
+index has the alias ``NAME-000002-building`` instead, and loses it in the very request that gives it ``NAME``. Of two
+builds at once the later takes over: documents of the other one, sent to its own alias, cannot get into this index.
 """
 
 from __future__ import annotations
@@ -58,10 +59,9 @@ class Layout:
     k1: float = 1.2
     b: float = 0.75
 
-    @property
-    def building(self) -> str:
-        """The alias of the half-built index."""
-        return f"{self.name}-building"
+    def building(self, index: str) -> str:
+        """The alias of that index while it is half built."""
+        return f"{index}-building"
 
     def index(self, number: int) -> str:
         return f"{self.name}-{number:06d}"
@@ -78,7 +78,7 @@ class Layout:
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def index_body(layout: Layout, engine: Engine, meta: Mapping[str, str]) -> Json:
+def index_body(layout: Layout, index: str, engine: Engine, meta: Mapping[str, str]) -> Json:
     """The body of ``PUT /INDEX``. Raises ``StoreError`` for what this version of the engine cannot hold."""
     settings: Json = {
         "number_of_shards": layout.shards,
@@ -111,7 +111,7 @@ def index_body(layout: Layout, engine: Engine, meta: Mapping[str, str]) -> Json:
             ],
             "properties": fields,
         },
-        "aliases": {layout.building: {}},
+        "aliases": {layout.building(index): {}},
     }
 
 
@@ -162,7 +162,7 @@ def swap(layout: Layout, new: str, old: Iterable[str]) -> Json:
     """The body of ``POST /_aliases`` by which searches see the new index instead of the old ones, in one step."""
     actions: list[Json] = [{"remove": {"index": one, "alias": layout.name}} for one in old]
     actions.append({"add": {"index": new, "alias": layout.name}})
-    actions.append({"remove": {"index": new, "alias": layout.building}})
+    actions.append({"remove": {"index": new, "alias": layout.building(new)}})
     return {"actions": actions}
 
 

@@ -24,7 +24,7 @@ from engine.indexing import Embedded
 from engine.ingest.base import Problem, ProblemKind, SourceDocument
 from engine.remote.offline import OfflineRule
 from engine.settings.schema import StoreSettings
-from engine.stores.elastic.bulk import Bulk, Entry
+from engine.stores.elastic.bulk import Bulk, Entry, gone
 from engine.stores.elastic.cluster import Cluster, Json
 from engine.stores.elastic.connection import connect, place
 from engine.stores.elastic.detect import detect
@@ -112,7 +112,7 @@ class ElasticWriter:
         except BaseException:
             await client.close()
             raise
-        self._bulk = Bulk(self._cluster, self.layout.building, self._refused)
+        self._bulk = Bulk(self._cluster, self.layout.building(self._index), self._refused)
         return self
 
     async def _begin(self) -> None:
@@ -132,7 +132,7 @@ class ElasticWriter:
                 await self._cluster.call("DELETE", _path(name))
         if not self._index:
             self._index = self.layout.index(state.number + 1)
-            body = index_body(self.layout, self._cluster.engine, meta_of(self.layout.spec, self._key, 0))
+            body = index_body(self.layout, self._index, self._cluster.engine, meta_of(self.layout.spec, self._key, 0))
             await self._cluster.call("PUT", _path(self._index), body)
         self._remembered = (self.taken, time.monotonic())
 
@@ -151,7 +151,7 @@ class ElasticWriter:
             meta = ((one.get("mappings") or {}).get("_meta") or {}).get(META) or {}
             if name in (one.get("aliases") or {}):
                 serving[index] = meta
-            if self.layout.building in (one.get("aliases") or {}):
+            if self.layout.building(index) in (one.get("aliases") or {}):
                 building[index] = meta
             number = max(number, self.layout.number(index))
         foreign = [index for index, meta in serving.items() if not meta]
@@ -205,6 +205,12 @@ class ElasticWriter:
         Raises ``EngineError``, and ``StoreError`` where the engine took no document.
         """
         await self._bulk.drain()
+        try:
+            return await self._taken_over(keep_old)
+        except EngineError as error:
+            raise gone(self._cluster.place.host) if error.kind == "index" else error from None
+
+    async def _taken_over(self, keep_old: bool) -> Written:
         await self._remember(now=True)
         path = _path(self._index)
         lasting: Json = {"index": {"refresh_interval": None, "auto_expand_replicas": "0-1"}}

@@ -152,7 +152,7 @@ def test_a_stopped_build_leaves_the_old_index_serving_and_goes_on(cli: Cli, engi
         finally:
             process.kill()
         assert process.returncode == code
-        assert aliases(engine) == {f"{NAME}-000001": [NAME], f"{NAME}-000002": [f"{NAME}-building"]}
+        assert aliases(engine) == {f"{NAME}-000001": [NAME], f"{NAME}-000002": [f"{NAME}-000002-building"]}
         assert send(engine, "GET", f"/{NAME}/_count")["count"] == 3
     done = cli("index", large, *options)
     assert done.code == 0, done.err

@@ -24,6 +24,7 @@ from engine.stores.elastic.building import build_in_engine
 from engine.stores.elastic.bulk import Entry, portions, reason
 from engine.stores.elastic.detect import ELASTICSEARCH, OPENSEARCH, Engine
 from engine.stores.elastic.layout import Layout, index_body, swap, vector_field
+from engine.stores.elastic.writer import ElasticWriter
 from engine.stores.embedded.schema import EmbeddingSpec, IndexSpec
 from tests.corpus import DOCUMENTS
 from tests.servers.engine_index import send
@@ -188,7 +189,7 @@ async def test_a_broken_off_build_goes_on_and_the_old_index_serves_meanwhile(
     await built(opensearch_2, many(3))
     with pytest.raises(KeyboardInterrupt):
         await built(opensearch_2, many(30), rebuild=True, stop_at=25)
-    assert aliases(opensearch_2) == {f"{NAME}-000001": [NAME], f"{NAME}-000002": [f"{NAME}-building"]}
+    assert aliases(opensearch_2) == {f"{NAME}-000001": [NAME], f"{NAME}-000002": [f"{NAME}-000002-building"]}
     assert len(held(opensearch_2)) == 3
     report = await built(opensearch_2, many(30), rebuild=True)
     assert 5 <= report.resumed <= 20
@@ -203,6 +204,22 @@ async def test_another_build_does_not_go_on_with_it(elasticsearch_8: Server) -> 
     report = await built(elasticsearch_8, many(7))
     assert (report.resumed, report.documents) == (0, 7)
     assert list(aliases(elasticsearch_8).values()) == [[NAME]]
+
+
+async def test_of_two_builds_at_once_neither_gets_documents_of_the_other(elasticsearch_8: Server) -> None:
+    def item(name: str) -> SourceDocument:
+        return SourceDocument(Document(name, {"title": name, "text": "wing flow"}), name)
+
+    layout, store = Layout(NAME, PLAIN), elasticsearch_8.store("")
+    one, other = (ElasticWriter(store, layout, fingerprint=name) for name in ("one", "other"))
+    async with one as first, other as second:
+        await first.add(0, [item("from the one")], (None, None))
+        await second.add(0, [item("from the other")], (None, None))
+        with pytest.raises(EngineError, match="the index that was being built is gone") as told:
+            await first.commit()
+        assert "another build of the same name has taken over" in told.value.hint
+        assert (await second.commit()).documents == 1
+    assert list(held(elasticsearch_8)) == ["from the other"]
 
 
 async def test_of_one_id_the_later_document_stays_however_requests_arrive(
@@ -408,7 +425,7 @@ def test_layouts_differ_by_engine_and_version() -> None:
     assert vector_field(dot, "hnsw", theirs)["method"]["engine"] == "lucene"
     with pytest.raises(StoreError, match="without a graph"):
         vector_field(EMBEDDING, "exact", Engine(OPENSEARCH, (2, 11, 0)))
-    tuned = index_body(Layout("n", PLAIN, k1=0.9, b=0.4), new, {})["settings"]["index"]
+    tuned = index_body(Layout("n", PLAIN, k1=0.9, b=0.4), "n-000001", new, {})["settings"]["index"]
     assert tuned["similarity"] == {"default": {"type": "BM25", "k1": 0.9, "b": 0.4}}
 
 
@@ -417,7 +434,7 @@ def test_the_swap_is_one_request() -> None:
     assert swap(layout, "n-000002", ["n-000001"])["actions"] == [
         {"remove": {"index": "n-000001", "alias": "n"}},
         {"add": {"index": "n-000002", "alias": "n"}},
-        {"remove": {"index": "n-000002", "alias": "n-building"}},
+        {"remove": {"index": "n-000002", "alias": "n-000002-building"}},
     ]
     assert (layout.number("n-000012"), layout.number("n-12"), layout.number("other-000001")) == (12, 0, 0)
     assert layout.key("a") != layout.key("b")

@@ -26,7 +26,7 @@ class EngineAccountScreen(Dialog[None]):
 
     keys = "↑↓ scrolls · esc closes"
 
-    DEFAULT_CSS = "EngineAccountScreen #text { height: auto; max-height: 100%; }"
+    DEFAULT_CSS = "EngineAccountScreen #text { height: auto; max-height: 100%; scrollbar-gutter: stable; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,q,X", "leave", "Close", show=False)]
 
@@ -61,4 +61,5 @@ class EngineAccountScreen(Dialog[None]):
             text.append("  " * depth)
             text.append(number, self.palette.accent if depth < 3 else self.palette.text)
             text.append(f"  {told}\n", self.palette.text if what.startswith("weight(") else self.palette.muted)
+        text.rstrip()
         return text

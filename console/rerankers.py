@@ -21,7 +21,7 @@ from engine.local.models.catalogue import find, presets
 from engine.remote.offline import OfflineRule, Place
 from engine.rerankers.plugins import plugins
 from engine.rerankers.registry import RERANKERS
-from engine.rerankers.remote.keys import key_source
+from engine.rerankers.remote.keys import key_source, unset_variable
 from engine.rerankers.remote.providers import Provider, providers, table
 from engine.rerankers.remote.urls import endpoint
 from engine.rerankers.several import SEVERAL
@@ -202,6 +202,8 @@ def _service_row(row: Provider, rerank: RerankSettings, rule: OfflineRule, envir
     key = key_source(row, rerank.api_key, environ)
     if rule.offline and place not in (None, Place.MACHINE):
         missing, asks = "offline: nothing may leave this machine", ""
+    elif unset := unset_variable(row, rerank.api_key, environ):
+        missing, asks = f"needs {unset}", ""
     elif row.needs_key and not key:
         name = " and ".join(row.keys[0].split(":")[:2]) if row.keys else "a key"
         missing, asks = f"needs {name}", ""

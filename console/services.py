@@ -19,7 +19,7 @@ from engine.remote.ledger import Ledger, Usage
 from engine.remote.offline import OfflineRule, Place
 from engine.rerankers.plugins import Plugin, plugins
 from engine.rerankers.registry import RERANKERS
-from engine.rerankers.remote.keys import key_source
+from engine.rerankers.remote.keys import key_source, unset_variable
 from engine.rerankers.remote.providers import Provider, providers
 from engine.rerankers.remote.urls import endpoint
 from engine.secrets import shown_url
@@ -63,7 +63,10 @@ def _row(provider: Provider, settings: Settings, rule: OfflineRule, purpose: str
         missing = ""
     except SettingsError as error:
         url, missing = "", error.message
-    key = key_source(provider, chosen.api_key if chosen else "", os.environ)
+    reference = chosen.api_key if chosen else ""
+    key = key_source(provider, reference, os.environ)
+    if unset := unset_variable(provider, reference, os.environ):
+        key, missing = "", missing or f"{unset} is not set"
     place = rule.place(url) if url else None
     allowed = place is Place.MACHINE or not rule.offline
     return {
@@ -73,11 +76,11 @@ def _row(provider: Provider, settings: Settings, rule: OfflineRule, purpose: str
         "embeds": embeds,
         "own": provider.name in settings.providers,
         "chosen": chosen is not None and settings.rerank.enabled,
-        "ready": bool(url) and allowed and (bool(key) or not provider.needs_key),
+        "ready": bool(url) and allowed and not unset and (bool(key) or not provider.needs_key),
         "missing": missing,
         "key": key,
-        "key_variables": list(provider.keys),
-        "needs_key": provider.needs_key,
+        "key_variables": [unset] if unset else list(provider.keys),
+        "needs_key": provider.needs_key or bool(unset),
         "url": shown_url(url),
         "where": str(place) if place else "",
         "dialect": provider.dialect,

@@ -75,8 +75,9 @@ def test_a_pick_keeps_what_the_settings_have_for_the_provider_and_nothing_of_ano
     tei = RerankSettings(provider="tei", base_url="http://localhost:8080", api_key="env:TEI", model="bge")
     saved = Settings(rerank=tei)
     away = changed(saved, rerank={"provider": "term", "base_url": "", "api_key": "", "model": ""})
-    back = rows(away, saved)["tei"]
+    back = rows(away, saved, TEI="a-key")["tei"]
     assert back.group is Group.READY
+    assert rows(away, saved)["tei"].missing == "needs TEI"
     assert back.values(back.model) == {
         "rerank.enabled": True,
         "rerank.provider": "tei",

@@ -78,6 +78,13 @@ def key_source(provider: Provider, reference: str = "", environ: Mapping[str, st
     return ""
 
 
+def unset_variable(provider: Provider, reference: str = "", environ: Mapping[str, str] | None = None) -> str:
+    """The variable that the settings take the key from, where nobody set it; '' where it is set, or they take none."""
+    place, variables = reference or provider.api_key, os.environ if environ is None else environ
+    name = place.removeprefix("env:")
+    return name if place.startswith("env:") and not variables.get(name, "").strip() else ""
+
+
 def _value(place: str, variables: Mapping[str, str]) -> str:
     """What the variable holds, or several joined by colons: two are needed, a third may be missing."""
     names = place.split(":")

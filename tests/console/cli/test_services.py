@@ -75,6 +75,10 @@ def test_providers_knows_those_of_the_settings(cli: Cli, tmp_path: Path) -> None
     told = [cli("providers", *more, "-c", tmp_path / "key.toml") for more in (["mine"], ["mine", "-o", "json"])]
     told.append(cli("doctor", "mine", "-c", tmp_path / "key.toml"))
     assert not any(KEY in each.out.decode() + each.err for each in told), "a key written into the settings"
+    (tmp_path / "unset.toml").write_text('[providers.mine]\nbase_url = "http://localhost:9"\napi_key = "env:NOWHERE"\n')
+    (row,) = cli("providers", "mine", "-c", tmp_path / "unset.toml", "-o", "json").json
+    assert (row["ready"], row["key"], row["missing"]) == (False, "", "NOWHERE is not set")
+    assert "– NOWHERE" in cli("providers", "mine", "-c", tmp_path / "unset.toml").out.decode()
     refused = cli("providers", "cohere2")
     assert refused.code == 2
     assert "there is no provider 'cohere2'" in refused.err

@@ -14,7 +14,7 @@ from engine.errors import SettingsError
 from engine.records import ScoreKind
 from engine.rerankers.remote.batches import batch_size, cut_to_tokens, estimate_tokens, plan, total_limit
 from engine.rerankers.remote.dialects import DIALECTS
-from engine.rerankers.remote.keys import kept_elsewhere, key_of, key_source, with_headers
+from engine.rerankers.remote.keys import kept_elsewhere, key_of, key_source, unset_variable, with_headers
 from engine.rerankers.remote.prices import cost_of
 from engine.rerankers.remote.providers import Provider, provider, providers, table
 from engine.rerankers.remote.urls import endpoint, join
@@ -219,6 +219,8 @@ def test_a_key_comes_from_the_settings_else_from_the_first_variable_that_is_set(
     assert key_source(row, "", environ) == "env:COHERE_API_KEY"
     assert key_source(row, "literally-a-key", environ) == "settings"
     assert key_source(row, "", {}) == ""
+    assert (unset_variable(row, "env:MINE", environ), unset_variable(row, "env:MINE", {})) == ("", "MINE")
+    assert unset_variable(row, "", {}) == unset_variable(row, "file:k", {}) == ""
     assert key_of(table()["tei"], environ={}) is None
     with pytest.raises(SettingsError, match="Cohere needs a key: CO_API_KEY not set") as caught:
         key_of(row, environ={})

@@ -46,7 +46,7 @@ def values(loaded: Loaded) -> list[dict[str, Any]]:
         secret = shape.knob is not None and shape.knob.secret
         shown = value
         if isinstance(value, str):
-            shown = secrets.shown(value) if secret else secrets.shown_url(value) if "://" in value else value
+            shown = secrets.shown_setting(value, secret=secret)
         row = {"name": name, "value": shown, "kind": source.kind.value, "source": str(source)}
         if secret and isinstance(value, str):
             row["key_from"] = _kept(name, value, loaded.settings)

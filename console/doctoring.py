@@ -19,6 +19,7 @@ from console.locations import locations, made
 from console.numbers import duration, score
 from console.opening import Wanted, load_for_search, load_settings, open_index
 from console.output import emit, encoded, json_bytes
+from console.rerankers import LOCAL
 from console.text import clean
 from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext
@@ -27,6 +28,7 @@ from engine.errors import RankscopeError, RemoteError
 from engine.local.base import Role
 from engine.local.models.cache import cache_folder
 from engine.local.models.pick import matching_reranker
+from engine.local.models.resolve import revised
 from engine.pipeline import Pipeline
 from engine.rerankers.cascade import rerank_stages
 from engine.rerankers.ledger import TERM
@@ -42,7 +44,6 @@ from engine.settings.load import Loaded
 from engine.settings.schema import DenseLeg, RerankSettings, Settings
 
 _QUERY = "is anything found"
-LOCAL = "local"
 _MARKS = {True: "✓", False: "✗", None: "–"}
 
 
@@ -230,7 +231,7 @@ async def embedding_models(settings: Settings, context: EmbedContext) -> AsyncIt
     for name in dict.fromkeys(legs):
         what = f"embedder {name}"
         if embedders.is_local(name):
-            model, _, revision = name.removeprefix(PREFIX).partition("@")
+            model, revision = revised(name.removeprefix(PREFIX), context.base_dir)
             for finding in local_model(what, model, "embedder", revision, context):
                 yield finding
             if not finding.ok:

@@ -11,7 +11,7 @@ from console.findings import Finding
 from console.numbers import count
 from engine.errors import ModelError
 from engine.local.base import Role
-from engine.local.models.cache import snapshot
+from engine.local.models.cache import whole
 from engine.local.models.files import check_folder
 from engine.local.models.resolve import Located, locate
 
@@ -39,8 +39,7 @@ def files(what: str, model: str, role: Role, revision: str, cache: Path, base_di
             return Finding(what, True, str(place.folder))
     except ModelError as error:
         return Finding.failed(what, error)
-    found = snapshot(cache, place.name, revision)
-    if found is not None and found.complete:
+    if (found := whole(cache, place.name, revision)) is not None:
         return Finding(what, True, f"{place.name} at {found.revision[:12]}, {count(round(found.bytes / 1e6))} MB")
     return Finding(what, None, ", ".join(_absent(place)), f"rankscope models fetch {place.name}")
 

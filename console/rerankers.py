@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from engine.errors import SettingsError, UsageError
-from engine.local.models.cache import snapshot
+from engine.local.models.cache import whole
 from engine.local.models.catalogue import find, presets
 from engine.remote.offline import OfflineRule, Place
 from engine.rerankers.plugins import plugins
@@ -106,7 +106,7 @@ def reranker_rows(
     the folder that keeps models of the hub. Nothing is asked of any."""
     rows = [
         *(_registered_row(name) for name in engines if name != LOCAL),
-        *(local_rows((saved, settings), models) if LOCAL in engines else ()),
+        *(local_rows((saved, settings), models, offline=settings.remote.offline) if LOCAL in engines else ()),
         *_service_rows(settings, saved, os.environ if environ is None else environ),
     ]
     order = list(Group)
@@ -159,7 +159,9 @@ def _registered_row(name: str) -> RerankerRow:
     return RerankerRow(name, Group.HERE, name, suits="from another package", price="free")
 
 
-def local_rows(chosen: Sequence[Settings] = (), models: Path | None = None) -> Iterator[RerankerRow]:
+def local_rows(
+    chosen: Sequence[Settings] = (), models: Path | None = None, *, offline: bool = False
+) -> Iterator[RerankerRow]:
     """A row for each local model with a short name, after those of other names or folders that settings have. With the
     folder ``models`` each says whether its files are there."""
     missing = "" if find_spec("torch") and find_spec("transformers") else 'needs: pip install "rankscope[local]"'
@@ -169,22 +171,16 @@ def local_rows(chosen: Sequence[Settings] = (), models: Path | None = None) -> I
             yield RerankerRow(
                 LOCAL, Group.LOCAL, name, (name,), name, "named in the settings", price="free", missing=missing
             )
-    offline = any(each.remote.offline for each in chosen[-1:])
     for name, preset in presets().items():
         if preset.role != "reranker":
             continue
-        absent = models is not None and not _kept(models, preset.model)
+        absent = models is not None and whole(models, preset.model) is None
         lacking = missing or ("offline: it is not on this machine yet" if absent and offline else "")
         about = f"{preset.parameters:g} million parameters · languages: {preset.languages} · {preset.licence}"
         yield RerankerRow(
             LOCAL, Group.LOCAL, preset.model, (name,), name, preset.suits, "", price="free", account=about,
             missing=lacking, download=absent,
         )  # fmt: skip
-
-
-def _kept(models: Path, model: str) -> bool:
-    found = snapshot(models, model)
-    return found is not None and found.complete
 
 
 def _service_rows(settings: Settings, saved: Settings, environ: Mapping[str, str]) -> Iterator[RerankerRow]:

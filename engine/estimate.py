@@ -31,7 +31,8 @@ SAMPLE = 3
 UNKNOWN_CHARS = 1000
 """Taken for the length of a text where the sample finds none: words that stand nowhere, or no lexical leg."""
 SEARCH = 100
-"""Documents that Cohere, and those who sell its models, count as one search."""
+"""Documents that Cohere, and those who sell its models, count as one search (cohere.com/pricing;
+https://docs.aws.amazon.com/bedrock/latest/userguide/rerank-pricing.html)."""
 SAMPLED = 1024
 """Documents of a source that are read to see the same, where the source knows how many there are."""
 

@@ -9,7 +9,7 @@ import msgspec
 
 from engine.records import DropRule, Outcome, QueryTerm, RerankerInfo, StageReport
 from engine.rerankers.cascade import rerank_stages
-from engine.secrets import mask, shown, shown_url
+from engine.secrets import mask, shown_setting
 from engine.settings.knobs import leaves
 from engine.settings.schema import Settings
 from engine.trace import Trace
@@ -107,8 +107,7 @@ def settings_json(settings: Settings) -> dict[str, Any]:
     for keys, value, shape in leaves(settings):
         if not isinstance(value, str) or not value:
             continue
-        safe = shown(value) if shape.knob is not None and shape.knob.secret else value
-        safe = shown_url(safe) if "://" in safe else safe
+        safe = shown_setting(value, secret=shape.knob is not None and shape.knob.secret)
         if safe != value:
             node = data
             for key in keys[:-1]:

@@ -96,6 +96,11 @@ def shown_url(url: str) -> str:
     return mask(_USER.sub(f"{MASK}@", url)) if url else url
 
 
+def shown_setting(text: str, *, secret: bool) -> str:
+    """A setting as it may be shown: a secret as ``shown``, any other without what is secret in an address."""
+    return shown(text) if secret else shown_url(text) if "://" in text else text
+
+
 def told_source(source: str) -> str:
     """Where a key is, in words: ``env:NAME`` (``env:ONE:OTHER``), ``file:PATH``, ``keyring:NAME``, ``settings``."""
     kind, _, name = source.partition(":")

@@ -270,7 +270,7 @@ def _said(
 
 
 def _tokens(seen: int, total: int) -> str:
-    """``512 of 1 340 tokens``; '' where the reranker did not tell."""
+    """``512 of 1,340 tokens``; '' where the reranker did not tell."""
     if seen < 0:
         return ""
     return f"{count(seen)} of {count(total)} tokens" if seen < total else f"{count(seen)} tokens"

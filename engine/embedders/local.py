@@ -11,7 +11,7 @@ from engine.embedders.base import EmbedContext, EmbedderInfo, Marked
 from engine.errors import EmbedderError
 from engine.local.base import ModelInfo, ModelSpec
 from engine.local.host import Encoded
-from engine.local.models.cache import cache_folder, snapshot
+from engine.local.models.cache import cache_folder, whole
 from engine.local.models.files import missing_files, revision_of
 from engine.local.models.resolve import locate, revised
 from engine.records import RanOn, ScoreKind
@@ -80,5 +80,5 @@ def _revision_here(spec: ModelSpec, context: EmbedContext) -> str:
     folder = locate(spec.model, "embedder").folder
     if folder is not None:
         return revision_of(folder) if folder.is_dir() and not missing_files(folder) else ""
-    found = snapshot(context.models or cache_folder(), spec.model, spec.revision)
-    return found.revision if found is not None and found.complete else ""
+    found = whole(context.models or cache_folder(), spec.model, spec.revision)
+    return found.revision if found else ""

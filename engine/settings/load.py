@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import SettingsError
-from engine.secrets import shown_url
+from engine.secrets import shown_setting
 from engine.settings.knobs import leaves, read_value
 from engine.settings.merge import DEFAULT, Layer, Source, SourceKind, leg_kinds, merge
 from engine.settings.paths import Keys, join, split, split_assignment
@@ -141,7 +141,7 @@ def set_layers(sets: Sequence[str], lower: Sequence[Layer]) -> Iterator[Layer]:
     kinds = leg_kinds([*lower, *(Layer(DEFAULT, value, keys) for _, keys, value in parsed)])
     for text, keys, value in parsed:
         shape = at(keys, kinds)
-        shown = join(keys) if shape and shape.knob and shape.knob.secret else shown_url(text) if "://" in text else text
+        shown = join(keys) if shape and shape.knob and shape.knob.secret else shown_setting(text, secret=False)
         yield Layer(Source(SourceKind.SET, shown), _read(value, keys, kinds), keys)
 
 

@@ -57,8 +57,7 @@ def test_a_local_model_says_whether_it_has_to_be_downloaded(tmp_path: Path) -> N
     assert not found["minilm-l6"].download
     assert found["minilm-l12"].download
     assert not found["minilm-l12"].missing
-    offline = Settings(remote=RemoteSettings(offline=True))
-    found = {row.model: row for row in local_rows((SETTINGS, offline), tmp_path)}
+    found = {row.model: row for row in local_rows((SETTINGS,), tmp_path, offline=True)}
     assert not found["minilm-l6"].missing
     assert found["minilm-l12"].missing == "offline: it is not on this machine yet"
 

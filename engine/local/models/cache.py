@@ -81,6 +81,12 @@ def held(folder: Path, model: str, revision: str = "", partial: int = 0) -> Cach
     return Cached(model, revision, folder, size, missing, partial)
 
 
+def whole(cache: Path, model: str, revision: str = "") -> Cached | None:
+    """The same where nothing of it is missing, else None."""
+    found = snapshot(cache, model, revision)
+    return found if found is not None and found.complete else None
+
+
 def _snapshot_folder(root: Path, revision: str) -> Path | None:
     snapshots, reference = root / "snapshots", root / "refs" / (revision or "main")
     if reference.is_file():

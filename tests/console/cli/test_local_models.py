@@ -191,7 +191,7 @@ def test_builds_and_searches_with_the_index_s_own_embedder(cli: Cli, tmp_path: P
 
 def test_doctor_asks_models_that_are_here(cli: Cli, hub_cache: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    judge, reader = tiny_reranker(tmp_path / "judge", "bert"), tiny_embedder(tmp_path / "reader", "bert")
+    judge, reader = tiny_reranker(tmp_path / "judge", "bert"), tiny_embedder(tmp_path / "reader@home", "bert")
     sets = ("--set", "rerank.provider=local", "--set", f"rerank.model={judge}")
     told = cli("doctor", "local", *sets, "--repeat", "2").out.decode()
     assert "✓ local models: torch " in told

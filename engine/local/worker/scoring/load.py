@@ -185,11 +185,12 @@ def _choose(plan: _Plan, encoder: PairEncoder, progress: Progress) -> _Choice:
     exact = plan.format == "fp32" or _reference_fits(plan)
     notes: tuple[str, ...] = ()
     progress("load", 0, 1)
-    loaded = plan.load(torch.float32 if exact else plan.narrow)
+    referred = torch.float32 if exact else plan.narrow
+    loaded = plan.load(referred)
     progress("load", 1, 1)
     reference = _scores(Padded(loaded, types), probes)
     if not exact:
-        notes += (f"compared with {NAMES[plan.narrow]}: weights in fp32 do not fit in memory",)
+        notes += (f"compared with {NAMES[referred]}: weights in fp32 do not fit in memory",)
     if not all(map(math.isfinite, reference)):
         raise RerankerError(f"{plan.spec.model} gives scores that are not numbers", hint='rerank.dtype = "fp32"')
     if plan.format != "fp32":
@@ -209,7 +210,7 @@ def _choose(plan: _Plan, encoder: PairEncoder, progress: Progress) -> _Choice:
             if within(parity):
                 return _Choice(backend, loaded, parity, plan.format, notes)
             by = f"{parity.difference:.3g} (allowed {parity.limit:.3g})"
-            notes += (f"{name} in {plan.format} differs by {by} from the fp32 reference and is not used",)
+            notes += (f"{name} in {plan.format} differs by {by} from the {NAMES[referred]} reference and is not used",)
         fell_back = fell_back or f"{name} in {plan.format}"
     if not exact:
         raise RerankerError(

@@ -63,7 +63,7 @@ async def test_the_console_on_an_engine(filled: Server) -> None:
         await until(pilot, lambda: "weight(text:" in shown(app))
         tree = app.screen.query_one("#tree", Static)
         # none of its lines is broken again, where the scroll bar takes its room
-        assert tree.size.height == len(str(tree.render()).splitlines())
+        await until(pilot, lambda: tree.size.height == len(str(tree.render()).splitlines()))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is main)
         send(filled, "DELETE", f"/{INDEX}")

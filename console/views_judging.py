@@ -64,7 +64,7 @@ Piece = tuple[str, str]
 
 
 def footing(measured: Measured, width: int) -> tuple[Piece, ...]:
-    """What the last line says of it, shorter where there is little room."""
+    """What the last line says of it, shorter where there is little room; nothing there of what nobody judged."""
     name = (f"{measured.title} ", "muted")
     judged = (f"{measured.judged}/{measured.shown}", "muted")
     wide = width >= WIDE
@@ -77,7 +77,7 @@ def footing(measured: Measured, width: int) -> tuple[Piece, ...]:
         return name, (measured.numbers if wide else measured.numbers.replace(" ", ""), role), judged
     if measured.graded:
         return name, ("— nothing relevant yet" if wide else "—", "warning"), judged
-    return name, ("— no judgments for this query" if wide else "— unjudged", "muted")
+    return (name, ("— no judgments for this query", "muted")) if wide else ()
 
 
 class Graded:

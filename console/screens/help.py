@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,12 +12,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.keys import format_key
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from console.actions import ACTIONS, BY_NAME, Action, Context
+from console.keys import key_text, keys_of
 from console.palette import Palette
 from console.screens.dialog import Dialog
 from console.widgets.lines import pad
@@ -25,39 +25,6 @@ from console.widgets.lines import pad
 TITLE_WIDTH = 26
 KEY_WIDTH = 11
 HELP_KEY_WIDTH = 16
-
-SIGNS = {
-    "slash": "/",
-    "question_mark": "?",
-    "escape": "esc",
-    "enter": "⏎",
-    "space": "space",
-    "right_square_bracket": "]",
-    "left_square_bracket": "[",
-    "backspace": "⌫",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-}
-
-
-def key_text(keys: Iterable[str]) -> str:
-    """Keys as a person reads them: ``/``, ``ctrl+z``, ``↑``."""
-    return " ".join(_one_key(key) for key in keys)
-
-
-def _one_key(key: str) -> str:
-    *modifiers, last = key.split("+") if key != "+" else [key]
-    name = SIGNS.get(last) or (
-        last if len(last) == 1 else last.upper() if last[:1] == "f" and last[1:].isdigit() else ""
-    )
-    return "+".join((*modifiers, name or format_key(last)))
-
-
-def keys_of(action: Action, keymap: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    """The action's keys, the user's where they have their own."""
-    return keymap.get(action.name, action.keys)
 
 
 def matches(action: Action, text: str, keys: str) -> bool:

@@ -14,6 +14,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from console.actions import ACTIONS, BY_NAME, Context
+from console.hints import TYPING, Hint, hints, judging_hints
 from console.history import History
 from console.launch import Launch
 from console.messages import (
@@ -43,45 +44,6 @@ log = logging.getLogger(__name__)
 
 REST_S = 0.3
 """How long a slider rests before what it made necessary is asked."""
-
-HINTS = (
-    ("/", "search", "query"),
-    ("1-4", "panes", "reranked"),
-    ("?", "all keys", "actions"),
-    ("J", "judge", "judging"),
-    ("u", "undo", "undo"),
-    ("Q", "queries", "queries"),
-    ("r", "rerank", "rerank"),
-    ("s", "save", "save"),
-    ("p", "pin", "pin"),
-    ("x", "why", "why"),
-    ("c", "compare", "compare"),
-    ("y", "copy", "copy"),
-    ("F1", "help", "help"),
-    ("^q", "quit", "quit"),
-)
-"""The most needed first: where room is short the last ones go."""
-
-TYPING_HINTS = (
-    ("⏎", "ask", "query"),
-    ("esc", "to the other keys", "back"),
-    ("↑", "earlier queries", "query"),
-    ("^p", "actions", "palette"),
-    ("F1", "help", "help"),
-    ("^q", "quit", "quit"),
-)
-"""On the query line, where letters are a query's."""
-
-JUDGING_HINTS = (
-    ("J", "judging:", "judging"),
-    ("0", "no", "grade-no"),
-    ("1", "related", "grade-related"),
-    ("2", "good", "grade-good"),
-    ("3", "answer", "grade-answer"),
-    (".", "remove", "ungrade"),
-    ("u", "undo", "undo"),
-    ("Q", "queries", "queries"),
-)
 
 
 class MainScreen(Screen[None]):
@@ -120,6 +82,7 @@ class MainScreen(Screen[None]):
         self._moved = False
         self._rest_timer: Timer | None = None
         self._said = ("", "text")
+        self._hints: tuple[Hint, ...] = TYPING
         self.judging = False
         self.strips = StripsWork(self)
         self.attributing = Attributing(self)
@@ -196,9 +159,17 @@ class MainScreen(Screen[None]):
         self._paint_foot()
 
     def _paint_foot(self) -> None:
-        typing = self.focused is self.query_line
-        hints = TYPING_HINTS if typing else JUDGING_HINTS if self.judging else HINTS
-        self.foot.show(hints, *self._said, self.panes.footing if self.furnished else ())
+        if self._rest_timer is None:  # a slider that moves changes no key
+            self._hints = self._hints_now()
+        self.foot.show(self._hints, *self._said, self.panes.footing if self.furnished else ())
+
+    def _hints_now(self) -> tuple[Hint, ...]:
+        if self.focused is self.query_line:
+            return TYPING
+        if self.judging:
+            return judging_hints(self.launch.keymap)
+        pane = self.pane_of(self.focused) if self.furnished else None
+        return hints(pane.action if pane else "", self.context, self.launch.keymap)
 
     def _index_text(self) -> str:
         if self.session is None:
@@ -309,6 +280,7 @@ class MainScreen(Screen[None]):
             self.asking.settle()
         else:
             self.strips.want()
+        self._paint_foot()
         self.need_texts(afresh=True)
 
     def on_screen_resume(self) -> None:

@@ -100,8 +100,8 @@ class FootLine(Direct):
         tone: str = "text",
         lead: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """``hints`` are (key, label, action); a message takes their place until the next one is shown. ``lead``, texts
-        and their roles, stands before both, unless the message needs the whole line."""
+        """``hints`` are (key, label, action or ''); a message takes their place until the next one is shown. ``lead``,
+        texts and their roles, stands before both, unless the message needs the whole line."""
         if (hints, message, tone, lead) != (self._hints, self._message, self._tone, self._lead):
             self._hints, self._message, self._tone, self._lead = hints, message, tone, lead
             self._fit()
@@ -142,7 +142,8 @@ class FootLine(Direct):
                 break
             start = row.width - row.left
             row.add(key, palette.heading).add(f" {label}", palette.muted)
-            self._spans.append((start, row.width - row.left, action))
+            if action:
+                self._spans.append((start, row.width - row.left, action))
             row.add("  ")
         return row.strip(self.ground)
 

@@ -13,10 +13,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from console.actions import ACTIONS, Context
+from console.keys import key_text
 from console.screens.compare import CompareScreen
 from console.screens.dialog import Dialog
 from console.screens.error import ErrorScreen
-from console.screens.help import ActionsScreen, HelpScreen, key_text, pane_help
+from console.screens.help import ActionsScreen, HelpScreen, pane_help
 from console.screens.palette import offered
 from console.screens.panel import PanelScreen
 from console.screens.presets import PresetScreen

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import ModelError
-from engine.local.base import ModelInfo, ModelSpec, Stopped
+from engine.local.base import ModelInfo, ModelSpec, Stopped, never
 from engine.local.messages import Configure
 from engine.local.worker.planner import plan
 from engine.local.worker.run import run
@@ -73,7 +73,7 @@ class LengthModel:
     def score(
         self,
         pairs: Sequence[LengthPair],
-        stopped: Callable[[], bool] = lambda: False,
+        stopped: Callable[[], bool] = never,
         budget: int = 0,
         batch: int = 0,
     ) -> list[float]:
@@ -88,7 +88,7 @@ class LengthModel:
         return [float("inf") if overflows else float(len(pair.text)) for pair in pairs]
 
     def encode(
-        self, texts: Sequence[str], as_query: bool, instruction: str = ""
+        self, texts: Sequence[str], as_query: bool, instruction: str = "", stopped: Callable[[], bool] = never
     ) -> tuple[bytes, list[int], list[bool]]:
         time.sleep(self._seconds)
         for text in texts:

@@ -126,11 +126,17 @@ class TextEncoder(Protocol):
     def info(self) -> ModelInfo: ...
 
     def encode(
-        self, texts: Sequence[str], as_query: bool, instruction: str = ""
+        self, texts: Sequence[str], as_query: bool, instruction: str = "", stopped: Callable[[], bool] = ...
     ) -> tuple[bytes, list[int], list[bool]]:
-        """float32[len(texts), dimension] as bytes, the tokens seen of each text, and whether it was cut."""
+        """float32[len(texts), dimension] as bytes, the tokens seen of each text, and whether it was cut. ``stopped`` is
+        asked between layers, as by a scorer. Raises ``Stopped``, and torch's own errors."""
         ...
 
 
 class Stopped(Exception):
     """The work was called off between two layers or batches."""
+
+
+def never() -> bool:
+    """``stopped`` of a work that nobody calls off."""
+    return False

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -29,7 +28,10 @@ from engine.loading import Loading, listener
 from engine.local.asked import Asked, slices
 from engine.local.base import ModelInfo, ModelSpec
 from engine.local.faults import fault
+from engine.local.keeping import KeepAlive
+from engine.local.liveness import BEAT_S, Liveness
 from engine.local.messages import (
+    Alive,
     Answer,
     Cancel,
     Configure,
@@ -38,6 +40,7 @@ from engine.local.messages import (
     Failed,
     Open,
     Opened,
+    Ping,
     Progress,
     Report,
     Score,
@@ -46,19 +49,13 @@ from engine.local.messages import (
     Vectors,
 )
 from engine.local.models.cache import cache_folder
-from engine.local.process import WorkerProcess, worker_command
+from engine.local.process import GRACE_S, WorkerProcess, worker_command
 from engine.local.speed import Speed
 from engine.local.state import HostState, memory_of
 from engine.logs import logger
 from engine.settings.schema import LocalSettings
 
 log = logger(__name__)
-
-_ABANDONED_S = 5.0
-"""How long a model may go on loading that nobody waits for any more: a query that supersedes another comes sooner."""
-_PAUSE_S = 2.0
-"""How long a worker stays that is to end at once: between its vector and its rerank a query asks nothing of it, and
-neither does an index between two batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +81,20 @@ class LocalHost:
     ) -> None:
         """``offline`` fetches nothing from the hub; ``base_dir`` is what the settings' folder of models is relative
         to; ``command`` starts another worker than ours."""
-        self._keep_alive_s, self._base_dir = settings.keep_alive_s, base_dir
+        self._base_dir = base_dir
+        self._keep_alive = KeepAlive(settings.keep_alive_s, self._expire)
         self._heeded = settings, offline
         self._configure = self._configuration(settings, offline)
         self._command = command
         self._environment = dict(environment or {})
         self._process: WorkerProcess | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._minder: asyncio.Task[None] | None = None
+        self._given_up: set[asyncio.Task[None]] = set()
+        self._liveness = Liveness()
         self._starting = asyncio.Lock()
         self._ids = count(1)
         self._requests: dict[int, Asked] = {}
-        self._leases = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._ends_at = 0.0
         self._known: dict[ModelSpec, ModelInfo] = {}
         self._report = Report([])
         self._loading: Loading | None = None
@@ -171,9 +169,6 @@ class LocalHost:
     def state(self) -> HostState:
         """What a status chip shows."""
         process = self._process
-        ends_in = None
-        if self._timer is not None:
-            ends_in = max(0.0, self._ends_at - time.monotonic())
         phase: Literal["off", "loading", "busy", "idle"] = "off"
         if process is not None:
             phase = "loading" if self._loading else "busy" if self._requests else "idle"
@@ -186,7 +181,7 @@ class LocalHost:
             memory_bytes=memory_of(process.pid) if process else 0,
             device_used=self._report.device_used if process else 0,
             device_total=self._report.device_total if process else 0,
-            ends_in_s=ends_in,
+            ends_in_s=self._keep_alive.ends_in_s,
             ended=self._ended,
         )
 
@@ -200,8 +195,8 @@ class LocalHost:
             self._configure = configure
             if self._process is not None:
                 self._process.send_soon(configure)
-        if settings.keep_alive_s != self._keep_alive_s:
-            self._keep_alive_s = settings.keep_alive_s
+        if settings.keep_alive_s != self._keep_alive.seconds:
+            self._keep_alive.seconds = settings.keep_alive_s
             self._lease(0)
 
     @property
@@ -231,6 +226,8 @@ class LocalHost:
         """End the worker for good."""
         self._closed = True
         await self.unload()
+        if self._given_up:
+            await asyncio.wait(self._given_up, timeout=GRACE_S)
 
     @asynccontextmanager
     async def _asking(self, spec: ModelSpec) -> AsyncIterator[Asked]:
@@ -282,25 +279,56 @@ class LocalHost:
             self._ended = ""
             self._process.send_soon(self._configure)
             self._reader = asyncio.create_task(self._read(self._process), name="local worker")
+            self._minder = asyncio.create_task(self._mind(self._process), name="life of the worker")
             log.info("worker %d started in %.0f ms", self._process.pid, (time.perf_counter() - started) * 1e3)
             self._changed()
             return self._process
 
     async def _read(self, process: WorkerProcess) -> None:
-        """Hand out the answers; when the worker has ended, tell all that wait."""
+        """Hand out the answers, to its end."""
         async for answer in process.answers():
-            self._receive(answer)
+            if process is self._process:
+                self._receive(answer)
+        if process is self._process:
+            self._gone(process)
+
+    async def _mind(self, process: WorkerProcess) -> None:
+        """Ask the worker whether it lives as long as somebody waits for it, and give up one that hangs."""
+        self._liveness = liveness = Liveness()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            if not self._requests and not liveness.asked:
+                continue
+            loading = self._loading is not None or not all(self.has(each.spec) for each in self._requests.values())
+            if cause := liveness.beat(loading):
+                break
+            if not liveness.asked:
+                liveness.asked = True
+                process.send_soon(Ping())
+        process.give_up(cause)
+        if self._reader is not None:  # the system may take its time to end it, and nobody need wait for that
+            self._given_up.add(self._reader)
+            self._reader.add_done_callback(self._given_up.discard)
+        self._gone(process)
+
+    def _gone(self, process: WorkerProcess) -> None:
+        """Tell all that wait for the worker that there is none any more."""
         self._ended = process.cause or self._ended
         log.log(30 if process.cause else 20, "worker %d ended: %s", process.pid, self._ended or "as asked")
-        self._process, self._reader = None, None
+        if self._minder is not None and self._minder is not asyncio.current_task():
+            self._minder.cancel()
+        self._process, self._reader, self._minder = None, None, None
         self._report, self._loading = Report([]), None
         for request in self._requests.values():
             if request.worker is process:  # the others wait for the next one
                 request.answers.put_nowait(None)
-        self._disarm()
+        self._keep_alive.stop()
         self._changed()
 
     def _receive(self, answer: Answer) -> None:
+        self._liveness.heard(answer)
+        if isinstance(answer, Alive):
+            return
         if isinstance(answer, Progress):
             there = answer.done < 0
             self._loading = None if there else Loading(answer.spec.model, answer.step, answer.done, answer.total)
@@ -315,32 +343,17 @@ class LocalHost:
         elif (request := self._requests.get(answer.id)) is not None:
             request.answers.put_nowait(answer)
 
-    # --- how long it stays --------------------------------------------------------------------------------------------
-
     def _lease(self, change: int) -> None:
-        """Count those who use the worker; the clock runs while there are none."""
-        self._leases += change
-        self._disarm()
-        if self._leases == 0 and self._process is not None:
-            stays = (self._keep_alive_s or _PAUSE_S) if self._keep_alive_s >= 0 else math.inf
-            if self._loading is not None:
-                stays = min(stays, _ABANDONED_S)
-            if stays < math.inf:
-                self._ends_at = time.monotonic() + stays
-                self._timer = asyncio.get_running_loop().call_later(stays, self._expire)
+        """``change`` more requests use the worker."""
+        self._keep_alive.count(change, self._process is not None, self._loading is not None)
         self._changed()
 
     def _expire(self) -> None:
-        self._timer = None
-        if self._process is not None and not self._leases:
+        """Nobody used the worker for a while."""
+        if self._process is not None and not self._keep_alive.users:
             self._ended = "idle"
             self._process.retire()  # before anything else runs: who asks now waits for the next worker
             self._stopping = asyncio.create_task(self._process.stop(), name="end of the worker")
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _changed(self) -> None:
         for changed in list(self._watchers):

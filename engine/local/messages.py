@@ -1,7 +1,8 @@
 """What passes between the console's process and the worker: typed messages, each a frame of length and msgpack.
 
 Requests carry an id and are answered under it: any number of ``Scores`` or ``Vectors``, then ``Done`` or ``Failed``.
-``Progress`` and ``Report`` answer nobody. Times are durations, since no two processes need share a clock.
+``Progress`` and ``Report`` answer nobody, ``Alive`` a ``Ping``. Times are durations, since no two processes need share
+a clock.
 """
 
 from __future__ import annotations
@@ -79,7 +80,11 @@ class Cancel(Message, frozen=True):
     id: int
 
 
-Request = Configure | Open | Score | Texts | Encode | Cancel
+class Ping(Message, frozen=True):
+    """Answered by ``Alive`` at once, whatever is being computed."""
+
+
+Request = Configure | Open | Score | Texts | Encode | Cancel | Ping
 
 
 # --- from the worker --------------------------------------------------------------------------------------------------
@@ -149,7 +154,15 @@ class Report(Message, frozen=True):
     device_total: int = 0
 
 
-Answer = Progress | Opened | Scores | Vectors | Done | Failed | Report
+class Alive(Message, frozen=True):
+    """How long the computing thread has been in its step of a model (a layer, or a pass of few), and how much processor
+    time went by in it; 0 where it has nothing to do."""
+
+    step_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+Answer = Progress | Opened | Scores | Vectors | Done | Failed | Report | Alive
 
 _encoder = msgspec.msgpack.Encoder()
 _requests = msgspec.msgpack.Decoder(Request)

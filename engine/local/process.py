@@ -59,6 +59,7 @@ class WorkerProcess:
         self._noise = asyncio.create_task(self._listen(process.stderr), name="worker stderr")
         self._kills = _memory_kills()
         self._stopped = False
+        self._hung = ""
 
     @classmethod
     async def start(cls, command: Sequence[str], environment: Mapping[str, str] | None = None) -> WorkerProcess:
@@ -118,6 +119,12 @@ class WorkerProcess:
             self.kill()
             await self._process.wait()
 
+    def give_up(self, cause: str) -> None:
+        """End it by force, for a cause of ours."""
+        self._hung = cause
+        self.retire()
+        self.kill()
+
     def kill(self) -> None:
         """End it now, whatever it does."""
         with suppress(ProcessLookupError):
@@ -130,10 +137,10 @@ class WorkerProcess:
 
     @property
     def cause(self) -> str:
-        """Why it ended, in words; '' while it runs and where it was asked to."""
+        """Why it ended (or was given up), in words; '' while it runs and where it was asked to."""
         code = self._process.returncode
         if code is None or self._stopped:
-            return ""
+            return self._hung
         if code == -signal.SIGKILL and _memory_kills() > self._kills:
             return "the system ended it for want of memory"
         said = next((line for line in reversed(self._lines) if line and not line.startswith((" ", "Extension"))), "")

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import msgspec
@@ -23,6 +23,7 @@ from engine.local.messages import (
     Failed,
     Open,
     Opened,
+    Ping,
     Progress,
     Report,
     Request,
@@ -32,6 +33,7 @@ from engine.local.messages import (
 )
 from engine.local.worker.channel import Channel
 from engine.local.worker.jobs import EncodeJob, OpenJob, ScoreJob, Turns
+from engine.local.worker.pulse import Pulse
 from engine.local.worker.slots import Loader, Slots, failure
 from engine.logs import logger
 
@@ -60,12 +62,16 @@ class Worker:
         self._jobs: dict[int, OpenJob | EncodeJob | ScoreJob] = {}
         self._changed = threading.Condition(threading.RLock())
         self._told = self._reported = 0.0
+        self._pulse = Pulse()
         self._slots = Slots(load, configure, self._loading, self._loaded, self._in_use)
 
     def serve(self) -> None:
         """Read requests to the end of the pipe; the rest of the process is then to end at once."""
         threading.Thread(target=self._compute, name="compute", daemon=True).start()
         for request in self._channel.requests():
+            if isinstance(request, Ping):
+                self._channel.send(self._pulse.told())
+                continue
             with self._changed:
                 self._take(request)
                 self._changed.notify_all()
@@ -85,7 +91,7 @@ class Worker:
             self._begin(ScoreJob.of(request))
         elif isinstance(request, Encode):
             self._begin(EncodeJob.of(request))
-        else:
+        elif isinstance(request, Configure):
             self._slots.configure = request
 
     def _begin(self, job: OpenJob | EncodeJob | ScoreJob) -> None:
@@ -157,7 +163,9 @@ class Worker:
         while True:
             with self._changed:
                 while (work := self._turns.next(self._slots.loaded())) is None:
+                    self._pulse.rest()
                     self._changed.wait()
+            self._pulse.beat()
             if isinstance(work, EncodeJob):
                 self._encode(work)
             else:
@@ -169,7 +177,7 @@ class Worker:
         start = job.at
         texts = job.take((model.info.budget or _BUDGET) * _SHARED * _CHARACTERS)
         try:
-            data, tokens, cut = model.encode(texts, job.ask.as_query, job.ask.instruction)
+            data, tokens, cut = model.encode(texts, job.ask.as_query, job.ask.instruction, self._stopped([job]))
         except Stopped:
             return
         except Exception as error:
@@ -195,6 +203,15 @@ class Worker:
                 self._forward(model, [pairs[index] for index in live], [owners[index] for index in live])
         if time.monotonic() - self._reported > _REPORT_S:
             self._report()
+
+    def _stopped(self, jobs: Sequence[EncodeJob | ScoreJob]) -> Callable[[], bool]:
+        """Asked at every step of a model: whether nobody waits for it any more."""
+
+        def stopped() -> bool:
+            self._pulse.beat()
+            return all(job.cancelled for job in jobs)
+
+        return stopped
 
     def _urgent(self) -> EncodeJob | None:
         with self._changed:
@@ -238,7 +255,7 @@ class Worker:
         start = time.perf_counter()
         try:
             ask = jobs[0].ask
-            scores = model.score(pairs, lambda: all(job.cancelled for job in jobs), ask.budget, ask.batch)
+            scores = model.score(pairs, self._stopped(jobs), ask.budget, ask.batch)
         except Stopped:
             return
         except Exception as error:

@@ -18,9 +18,10 @@ import pytest
 from engine.errors import EmbedderError, MissingExtraError, ModelError, RerankerError
 from engine.loading import Loading, told
 from engine.local import host as host_module
+from engine.local import keeping, liveness
 from engine.local.base import ModelSpec
 from engine.local.host import LocalHost
-from engine.local.messages import Scores
+from engine.local.messages import Alive, Answer, Scores
 from engine.settings.schema import LocalSettings
 from tests import workers
 
@@ -183,6 +184,34 @@ async def test_a_kill_from_outside_in_the_middle_of_a_rerank(host: LocalHost) ->
     assert 2 <= len(done) < 200
 
 
+async def test_a_worker_that_hangs_is_killed_and_told_of(host: LocalHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(liveness, "SILENT", 3)
+    monkeypatch.setattr(host_module, "BEAT_S", 0.05)
+    pids: list[int] = []
+
+    async def rerank() -> None:
+        async for _ in host.score(SLOW, "query", [TEXT] * 200, window=1):
+            if not pids:
+                pids.append(host.state.pid)
+                os.kill(host.state.pid, signal.SIGSTOP)
+
+    with pytest.raises(RerankerError, match=r"it hung \(no answer for .*\) and was killed") as caught:
+        await rerank()
+    assert "starts the worker again" in caught.value.hint
+    monkeypatch.undo()
+    assert len(await scores_of(host, ["fine"])) == 1
+    await until(lambda: gone(pids[0]))
+
+
+async def test_a_worker_answers_while_it_computes(host: LocalHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_module, "BEAT_S", 0.02)
+    heard: list[Answer] = []
+    receive = host._receive
+    monkeypatch.setattr(host, "_receive", lambda answer: (heard.append(answer), receive(answer)))
+    await scores_of(host, ["x"], ModelSpec(role="reranker", model="slower"))
+    assert [each for each in heard if isinstance(each, Alive)]
+
+
 async def test_models_that_cannot_be_had(host: LocalHost) -> None:
     with pytest.raises(ModelError, match="there is no model none") as caught:
         await scores_of(host, ["text"], ModelSpec(role="reranker", model="none"))
@@ -326,7 +355,7 @@ async def test_an_idle_worker_ends_and_gives_its_memory_back() -> None:
 async def test_a_worker_may_end_at_once_or_never(
     keep_alive_s: float, phase: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host_module, "_PAUSE_S", 0.05)
+    monkeypatch.setattr(keeping, "_PAUSE_S", 0.05)
     host = LocalHost(LocalSettings(keep_alive_s=keep_alive_s), command=workers.command())
     await scores_of(host, ["text"])
     await asyncio.sleep(0.2)
@@ -349,7 +378,7 @@ async def test_a_worker_that_ends_at_once_stays_for_all_that_one_query_asks() ->
 
 
 async def test_a_request_while_an_idle_worker_ends_gets_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(keeping, "_PAUSE_S", 0.0)
     host = LocalHost(LocalSettings(keep_alive_s=0.0), command=workers.command())
     for _ in range(5):  # each comes while the one before is ending
         assert len(await scores_of(host, ["text"])) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -10,9 +11,11 @@ from engine.errors import EmbedderError, MissingExtraError, ModelError, Reranker
 from engine.loading import Loading, listener, told
 from engine.local.base import ModelSpec
 from engine.local.faults import fault
-from engine.local.messages import Encode, Failed, Score, Scores, Texts, answer_of, frame, request_of
+from engine.local.liveness import BEAT_S, LOADING, RESTING_S, SILENT, STEP_S, Liveness
+from engine.local.messages import Alive, Done, Encode, Failed, Score, Scores, Texts, answer_of, frame, request_of
 from engine.local.speed import Speed
 from engine.local.worker.jobs import EncodeJob, ScoreJob, Turns
+from engine.local.worker.pulse import Pulse
 from engine.local.worker.slots import failure
 
 A = ModelSpec(role="reranker", model="a")
@@ -173,3 +176,57 @@ def test_a_model_that_does_not_load_is_told_by_its_name() -> None:
     assert failed.message == "/models/mine cannot be loaded (KeyError: 'added_tokens')"
     assert (failed.kind, failed.loading) == ("files", True)
     assert "is it whole" in failed.hint
+
+
+def silent(beats: int, loading: bool = False) -> str:
+    """What is said of a worker that has been silent for so many beats after its first question."""
+    worker = Liveness(asked=True)
+    return next(filter(None, (worker.beat(loading) for _ in range(beats))), "")
+
+
+def test_a_worker_that_answers_nothing_hangs_and_one_that_loads_gets_longer() -> None:
+    assert silent(SILENT - 1) == ""
+    assert silent(SILENT) == f"it hung (no answer for {SILENT * BEAT_S:.0f} s) and was killed"
+    assert silent(SILENT, loading=True) == silent(LOADING - 1, loading=True) == ""
+    assert silent(LOADING, loading=True)
+    unasked = Liveness()
+    assert not any(unasked.beat(False) for _ in range(2 * LOADING))
+
+
+def test_any_answer_is_a_sign_of_life() -> None:
+    worker = Liveness(asked=True)
+    for _ in range(SILENT - 1):
+        worker.beat(False)
+    worker.heard(Done(1))
+    assert worker.asked
+    assert not any(worker.beat(False) for _ in range(SILENT - 1))
+    assert worker.beat(False)
+
+
+@pytest.mark.parametrize(
+    ("step_s", "cpu_s", "hangs"),
+    [
+        (RESTING_S - 1, 0.0, False),
+        (RESTING_S, 0.1, True),
+        (STEP_S - 1, STEP_S, False),  # a long layer on few cores
+        (STEP_S, 2 * STEP_S, True),
+    ],
+)
+def test_a_step_that_never_ends_is_told_from_a_long_one(step_s: float, cpu_s: float, hangs: bool) -> None:
+    worker = Liveness(asked=True)
+    worker.heard(Alive(step_s, cpu_s))
+    assert ("one step of a model took" in worker.beat(False)) is hangs
+
+
+def test_the_worker_tells_how_long_it_has_been_in_its_step() -> None:
+    pulse = Pulse()
+    assert pulse.told() == Alive()
+    pulse.beat()
+    end = time.process_time() + 0.01
+    while time.process_time() < end:
+        pass
+    told = pulse.told()
+    assert told.step_s > 0
+    assert told.cpu_s >= 0.01
+    pulse.rest()
+    assert pulse.told() == Alive()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from engine.local.base import ModelInfo
+from engine.local.base import ModelInfo, never
 from engine.local.worker.encoding.forward import Forward
 from engine.local.worker.encoding.layout import Layout
 from engine.local.worker.encoding.pooling import pool
@@ -38,11 +38,11 @@ class LocalEncoder:
         return self._info
 
     def encode(
-        self, texts: Sequence[str], as_query: bool, instruction: str = ""
+        self, texts: Sequence[str], as_query: bool, instruction: str = "", stopped: Callable[[], bool] = never
     ) -> tuple[bytes, list[int], list[bool]]:
         """float32[len(texts), dimension] as bytes, the tokens seen of each text (with the prompt's), and whether it
         was cut. A blank text is not computed: its row is NaN, of 0 tokens. Vectors are of unit length where the model
-        compares by cosine."""
+        compares by cosine. Raises ``Stopped`` between layers."""
         rows = [row for row, text in enumerate(texts) if text.strip()]
         prompt = self._layout.prompt(as_query, instruction)
         encoded = self._tokenizer.encode([texts[row] for row in rows], prompt)
@@ -53,14 +53,15 @@ class LocalEncoder:
         lengths = [len(each.ids) for each in encoded]
         divide = batches if self._forward.pads else plan
         for batch in divide(lengths, self._budget, self._batch):
-            vectors[[rows[index] for index in batch]] = self._within_memory([encoded[index] for index in batch])
+            taken = [encoded[index] for index in batch]
+            vectors[[rows[index] for index in batch]] = self._within_memory(taken, stopped)
         return vectors.numpy().tobytes(), tokens, cut
 
-    def _within_memory(self, batch: Sequence[Tokens]) -> Tensor:
+    def _within_memory(self, batch: Sequence[Tokens], stopped: Callable[[], bool]) -> Tensor:
         """float32[len(batch), dimension] on the CPU; in halves where the device has no memory for the whole, which is
         then remembered."""
         try:
-            return self._vectors(batch)
+            return self._vectors(batch, stopped)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if len(batch) < 2 or not _no_memory(error):
                 raise
@@ -69,11 +70,11 @@ class LocalEncoder:
             torch.cuda.empty_cache()
         self._budget = max(1, len(batch) * max(len(each.ids) for each in batch) // 2)
         half = len(batch) // 2
-        return torch.cat([self._within_memory(batch[:half]), self._within_memory(batch[half:])])
+        return torch.cat([self._within_memory(part, stopped) for part in (batch[:half], batch[half:])])
 
     @torch.inference_mode()
-    def _vectors(self, batch: Sequence[Tokens]) -> Tensor:
-        hidden, mask = self._forward([each.ids for each in batch])
+    def _vectors(self, batch: Sequence[Tokens], stopped: Callable[[], bool]) -> Tensor:
+        hidden, mask = self._forward([each.ids for each in batch], stopped)
         if not self._layout.include_prompt:
             opening = torch.tensor([each.prompt for each in batch])
             mask = mask & (torch.arange(mask.shape[1]) >= opening[:, None]).to(mask.device)

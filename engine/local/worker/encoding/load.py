@@ -12,7 +12,7 @@ import transformers
 from torch import nn
 
 from engine.errors import ModelError
-from engine.local.base import ModelInfo, ModelSpec
+from engine.local.base import ModelInfo, ModelSpec, never
 from engine.local.models.catalogue import find
 from engine.local.models.files import check_folder, revision_of
 from engine.local.models.memory import check_memory, estimate
@@ -101,7 +101,7 @@ def _backend(
     try:
         packed = Packed(model, device)
         with torch.inference_mode():
-            (theirs, mask), (ours, _) = padded(probes), packed(probes)
+            (theirs, mask), (ours, _) = padded(probes, never), packed(probes, never)
         difference = float((theirs - ours)[mask].abs().max() / theirs[mask].abs().max())
     except (AttributeError, TypeError, RuntimeError) as error:  # a release of transformers with other layers
         return padded, (f"padded: the packed pass does not know this release of transformers ({error})",)

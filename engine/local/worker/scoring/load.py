@@ -14,7 +14,7 @@ import torch
 import transformers
 
 from engine.errors import MissingExtraError, RerankerError
-from engine.local.base import ModelInfo, ModelSpec, Parity
+from engine.local.base import ModelInfo, ModelSpec, Parity, never
 from engine.local.models.files import check_folder, revision_of
 from engine.local.models.memory import check_memory, estimate
 from engine.local.worker.processor import spare_broken_tiles
@@ -26,7 +26,7 @@ from engine.local.worker.scoring.model import LoadedModel, convert, is_causal, l
 from engine.local.worker.scoring.padded import Padded
 from engine.local.worker.scoring.parity import compare, within
 from engine.local.worker.scoring.probes import PROBES, QUERY
-from engine.local.worker.scoring.scorer import Backend, LocalScorer, is_out_of_memory, never
+from engine.local.worker.scoring.scorer import Backend, LocalScorer, is_out_of_memory
 
 Progress = Callable[[str, int, int], None]
 

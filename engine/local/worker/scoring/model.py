@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from engine.errors import RerankerError
+from engine.local.worker.between import layers_of
 from engine.local.worker.scoring.head import Family, HeadSpec
 from engine.local.worker.scoring.int8 import quantise
 from engine.local.worker.scoring.modules import PARTS, put_on, score_modules
@@ -109,8 +110,7 @@ def load_model(
         else:
             _keep_head_exact(model, labels)
         kind = "logit" if _activation(config) in ("", "Sigmoid", "Identity", "Softmax") else "unknown"
-    layers = max((each for each in model.modules() if isinstance(each, nn.ModuleList)), key=len)
-    return LoadedModel(name, model, layers, device, row, family.head.scale, family.head.bias, kind, causal)
+    return LoadedModel(name, model, layers_of(model), device, row, family.head.scale, family.head.bias, kind, causal)
 
 
 def is_causal(config: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from engine.local.base import Stopped
+from engine.local.worker.between import BetweenLayers
 from engine.local.worker.scoring.encoding import TokenPair
 from engine.local.worker.scoring.model import LoadedModel
 
@@ -27,9 +27,7 @@ class Padded:
         self._types = types if getattr(loaded.config, "type_vocab_size", 0) > 1 else None
         pad = getattr(loaded.config, "pad_token_id", None)
         self._pad = pad if isinstance(pad, int) and pad >= 0 else 0
-        self._stopped: Callable[[], bool] | None = None
-        for layer in loaded.layers:
-            layer.register_forward_pre_hook(self._ask)
+        self._between = BetweenLayers(loaded.layers)
 
     def score(self, pairs: Sequence[TokenPair], stopped: Callable[[], bool]) -> list[float]:
         longest = max(pair.size for pair in pairs)
@@ -39,8 +37,7 @@ class Padded:
             ids[at, : pair.size] = torch.from_numpy(pair.ids())
             mask[at, : pair.size] = 1
         device = self._loaded.device
-        self._stopped = stopped
-        try:
+        with self._between.asks(stopped):
             if self._loaded.row is not None:
                 hidden = self._loaded.body(input_ids=ids.to(device), use_cache=False).last_hidden_state
                 last = mask.sum(dim=1).to(hidden.device) - 1
@@ -52,10 +49,4 @@ class Padded:
                     second = torch.arange(longest)[None] >= rest[:, None]
                     given["token_type_ids"] = torch.where(second, self._types[1], self._types[0]).mul(mask).to(device)
                 logits = self._loaded.model(**given).logits
-        finally:
-            self._stopped = None
         return self._loaded.finish(logits)
-
-    def _ask(self, *_: object) -> None:
-        if self._stopped is not None and self._stopped():
-            raise Stopped

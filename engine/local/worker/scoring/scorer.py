@@ -11,7 +11,7 @@ import msgspec
 import torch
 
 from engine.errors import ModelError
-from engine.local.base import ModelInfo, Pair, Stopped
+from engine.local.base import ModelInfo, Pair, Stopped, never
 from engine.local.worker.planner import plan
 from engine.local.worker.scoring.encoding import PairEncoder, TokenPair
 
@@ -32,10 +32,6 @@ class Backend(Protocol):
     def pads(self) -> bool: ...
 
     def score(self, pairs: Sequence[TokenPair], stopped: Callable[[], bool]) -> list[float]: ...
-
-
-def never() -> bool:
-    return False
 
 
 class LocalScorer:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError
-from engine.local.base import ModelSpec
+from engine.local.base import ModelSpec, Stopped
 from engine.local.worker.encoding.encoder import LocalEncoder, batches
 from engine.local.worker.encoding.load import load_encoder
 from tests.tiny_models import HIDDEN, tiny_embedder
@@ -141,6 +141,21 @@ def test_vectors_do_not_depend_on_their_batch(tiny: Folder) -> None:
     for asked in ({}, {"budget": 8}, {"budget": 300}, {"batch": 2}):
         together = vectors(load(folder, **asked), TEXTS)[:4]
         assert np.abs(together - alone).max() < 1e-5
+
+
+@pytest.mark.parametrize("backend", ["packed", "padded"])
+def test_encoding_is_called_off_between_layers(tiny: Folder, backend: str) -> None:
+    encoder = load(tiny("bert"), backend=backend)
+    asked: list[None] = []
+
+    def stopped() -> bool:
+        asked.append(None)
+        return len(asked) == 2
+
+    with pytest.raises(Stopped):
+        encoder.encode(TEXTS, False, "", stopped)
+    assert len(asked) == 2
+    assert np.isfinite(vectors(encoder, TEXTS)).all()
 
 
 def test_batches_count_their_padding() -> None:

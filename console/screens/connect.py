@@ -114,8 +114,8 @@ class ConnectScreen(Dialog[Path]):
         self._step = step
         self.set_class(step == "indices", "-indices")
         self.set_class(step == "proposal", "-proposal")
-        box = self.query_one("#box")
-        box.border_subtitle, box.border_title = Content(_KEYS[step]), Content(title)
+        self.show_keys(_KEYS[step])
+        self.query_one("#box").border_title = Content(title)
 
     def _say(self, text: str, tone: str = "muted", hint: str = "") -> None:
         said = Text().append(clean(text), self.palette.tone(tone))

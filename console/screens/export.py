@@ -112,7 +112,7 @@ class ExportScreen(Dialog[str]):
         shown.clear_options()
         shown.add_options(list(self._options()))
         shown.highlighted = at
-        self.query_one("#box").border_subtitle = Content(self.keys)
+        self.show_keys(self.keys)
         self._paint()
 
     def action_query(self) -> None:

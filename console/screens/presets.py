@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import OptionList, Static
@@ -15,10 +17,11 @@ from console.palette import Palette
 from console.screens.dialog import Dialog
 from console.session import Session
 from console.views_presets import Moved, PresetView, moved, preset_views
-from console.widgets.lines import fit, pad
+from console.widgets.lines import fit, pad, width_of
 from engine.errors import RankscopeError
 from engine.fusion.presets import apply
 
+HEIGHT = 22
 SHOWN_RESULTS = 8
 NAME_WIDTH = 33
 
@@ -27,13 +30,18 @@ class PresetScreen(Dialog[str]):
     """Gives the chosen preset's name. The preview ranks what is here already; legs not run yet count as they are."""
 
     heading = "Presets"
-    keys = "↑↓ look · ⏎ puts it in place as one try (u undoes) · esc closes"
+    keys = "↑↓ look · ⏎ puts it in place (u undoes) · PgDn · esc closes"
 
     DEFAULT_CSS = """
     PresetScreen Horizontal { height: auto; }
-    PresetScreen OptionList { width: 24; max-height: 22; }
-    PresetScreen #about { width: 1fr; height: 22; padding: 0 0 0 1; scrollbar-size-vertical: 1; }
+    PresetScreen OptionList { width: 24; }
+    PresetScreen #about { width: 1fr; padding: 0 0 0 1; scrollbar-size-vertical: 1; }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pagedown", "page(1)", "Further down", show=False, priority=True),
+        Binding("pageup", "page(-1)", "Further up", show=False, priority=True),
+    ]
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -59,10 +67,26 @@ class PresetScreen(Dialog[str]):
         shown.focus()
         shown.highlighted = 1
 
+    def on_resize(self) -> None:
+        """Both halves are as high as there is room for: in cells, so that what is further down is scrolled to."""
+        height = min(HEIGHT, self.rows)
+        self.query_one(OptionList).styles.max_height = height
+        self.query_one("#about").styles.height = height
+        self.call_after_refresh(self._show)
+
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        if event.option_id:
-            view = self._views[event.option_id]
-            width = max(self.query_one("#about").size.width - 2, 30)
+        self._show()
+
+    def action_page(self, pages: int) -> None:
+        about = self.query_one("#about", VerticalScroll)
+        about.scroll_relative(y=pages * max(about.size.height - 1, 1), animate=False)
+
+    def _show(self) -> None:
+        """The right half, of the preset under the cursor."""
+        option = self.query_one(OptionList).highlighted_option
+        if option is not None and option.id:
+            view = self._views[option.id]
+            width = max(self.query_one("#about").size.width - 2, 20)
             text = preset_text(view, self._preview(view), self.palette, width)
             self.query_one("#text", Static).update(Content.from_rich_text(text))
 
@@ -96,10 +120,13 @@ def preset_text(view: PresetView, results: tuple[Moved, ...], palette: Palette, 
     if view.problem:
         return text.append(f"\n✗ {view.problem}", palette.error)
     text.append("\nChanges\n" if view.changes else "\nThe settings already say all of this.\n", palette.heading)
+    column = NAME_WIDTH if width >= NAME_WIDTH + 30 else 0
     for name, now, then in view.changes:
-        text.append(f" {pad(name, NAME_WIDTH)} ", palette.muted).append(fit(now, 20) or "–", palette.down)
-        room = max(width - NAME_WIDTH - 5 - len(fit(now, 20)), 8)
-        text.append(" → ", palette.muted).append(f"{fit(then, room) or '–'}\n", palette.up)
+        text.append(f" {pad(name, column)} " if column else f" {fit(name, width - 1)}\n   ", palette.muted)
+        before = fit(now, 20 if column else (width - 6) // 2) or "–"
+        room = width - (column or 1) - 5 - width_of(before)
+        text.append(before, palette.down).append(" → ", palette.muted)
+        text.append(f"{fit(then, room) or '–'}\n", palette.up)
     text.append("\nThe first results would be\n" if results else "", palette.heading)
     for line in results:
         text.append(f" {line.rank:>2} ", palette.accent)

@@ -161,7 +161,7 @@ class RerankerScreen(Dialog[Picked]):
     def _foot(self) -> None:
         marked = ", ".join(clean(name) for name in self._marked)
         how = "esc, then c compares them" if isinstance(self.focused, Input) else "c compares them"
-        self.query_one("#box").border_subtitle = Content(f"✓ {marked} · {how}" if marked else self.keys)
+        self.show_keys(f"✓ {marked} · {how}" if marked else type(self).keys)
 
     def _line(self, row: RerankerRow) -> Text:
         mark = "✓" if row.id in self._marked else "●" if row.id == self._now else " "

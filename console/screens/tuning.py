@@ -116,7 +116,7 @@ class TuningScreen(Dialog[Tuned]):
 
     def _enter(self, state: int) -> None:
         self.state = state
-        self.query_one("#box").border_subtitle = Content(_KEYS[state])
+        self.show_keys(_KEYS[state])
         options, picture = self.query_one(OptionList), self.query_one(VerticalScroll)
         options.display = self.query_one("#how").display = state == CHOOSING
         picture.display = state != CHOOSING

@@ -23,7 +23,7 @@ from console.screens.dialog import Dialog
 from console.session import Session
 from console.views_why import TOP, Account, Followed, Remedy, account, outside, rows_of
 from console.widgets.landscape_line import BLOCKS
-from console.widgets.lines import bar, fit, pad
+from console.widgets.lines import bar, fit, pad, width_of
 from engine.evaluation.counterfactual import Part, RankCurve
 from engine.settings.table import KNOBS
 from engine.trace import Trace
@@ -109,12 +109,13 @@ class WhyScreen(Dialog[Change]):
         kept = options.highlighted
         self._remedies = tuple(remedies_of(found))
         options.clear_options()
+        texts = [remedy_text(each, self.palette, width) for each in self._remedies]
         options.add_options(
-            Option(remedy_text(each, self.palette, width), disabled=not applies(each)) for each in self._remedies
+            Option(text, disabled=not applies(each)) for text, each in zip(texts, self._remedies, strict=True)
         )
         options.display = bool(self._remedies)
-        room = self.size.height * 9 // 10 - 3
-        choices = min(len(self._remedies), max(room // 2, 5))
+        room = self.rows - 1
+        choices = min(sum(text.plain.count("\n") + 1 for text in texts), max(room // 2, 5))
         options.styles.max_height = choices
         self.query_one(VerticalScroll).styles.max_height = room - choices
         first = next((at for at, each in enumerate(self._remedies) if applies(each)), None)
@@ -148,19 +149,23 @@ def remedies_of(found: Account) -> Iterator[Remedy | str]:
 
 
 def remedy_text(remedy: Remedy | str, palette: Palette, width: int) -> Text:
-    """One line: a heading, or the setting, its value now and then, and what that does."""
+    """A heading, or the setting, its value now and then, and what that does: in one line where there is room."""
     text = Text(no_wrap=True)
     if isinstance(remedy, str):
-        return text.append(remedy, palette.heading)
-    name = min(2 * NAME, width - 46)
+        return text.append(fit(remedy, width), palette.heading)
+    broad = width >= 2 * NAME + 46
+    name = 2 * NAME if broad else min(2 * NAME, width - 2 * NUMBER - 7)
     if remedy.value is None:
-        return text.append(f" ✗ {pad(remedy.path, name)}{remedy.does}", palette.absent)
+        name = min(name, width - width_of(remedy.does) - 3)
+        return text.append(f" ✗ {pad(remedy.path, name)}{fit(remedy.does, width - name - 3)}", palette.absent)
     way = "▲" if remedy.value > remedy.now else "▼"
     text.append(f" {way} ", palette.up if remedy.value > remedy.now else palette.down)
     text.append(pad(remedy.path, name), palette.text)
     text.append(f"{_plain(remedy.now):>{NUMBER}} → ", palette.muted)
     text.append(f"{_plain(remedy.value):<{NUMBER}}", palette.heading)
-    return text.append(fit(remedy.does, width - name - 2 * NUMBER - 7), palette.text)
+    if broad:
+        return text.append(fit(remedy.does, width - name - 2 * NUMBER - 7), palette.text)
+    return text.append(f"\n   {fit(remedy.does, width - 3)}", palette.text)
 
 
 def _plain(value: float) -> str:

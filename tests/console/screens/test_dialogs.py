@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.theme import BUILTIN_THEMES
 from textual.widgets import Input, OptionList
 
 from console.actions import ACTIONS, Context
 from console.keys import key_text
+from console.palette import palette_of
 from console.screens.compare import CompareScreen
-from console.screens.dialog import Dialog
+from console.screens.dialog import SEPARATOR, Dialog
 from console.screens.error import ErrorScreen
 from console.screens.help import ActionsScreen, HelpScreen, pane_help
 from console.screens.palette import offered
@@ -24,9 +27,10 @@ from console.screens.presets import PresetScreen
 from console.screens.ragflow import RagflowScreen
 from console.screens.rerankers import RerankerScreen
 from console.screens.save import SaveScreen
-from console.screens.why import WhyScreen
+from console.screens.why import WhyScreen, remedy_text
 from console.session import Session
 from console.views_presets import preset_views
+from console.views_why import Remedy
 from console.widgets.knob_panel import KnobPanel
 from console.widgets.lines import width_of
 from engine.errors import StoreError
@@ -35,9 +39,11 @@ from engine.settings import knobs
 from engine.settings.load import load
 from engine.settings.save import SaveResult
 from engine.settings.schema import Settings
-from tests.console.consoles import QUERY, drained
+from tests.console.consoles import QUERY, drained, until
 from tests.console.widgets.bench_app import Workbench, lines_of, workbench
 from tests.corpus import WatchedStore, pipeline_on
+
+PALETTE = palette_of(BUILTIN_THEMES["textual-dark"])
 
 
 @asynccontextmanager
@@ -240,6 +246,27 @@ async def test_presets_are_previewed_without_asking_and_without_a_try(session: S
         assert session.search.trace.ranking.order.tolist() == order
         await pilot.press("home", "enter")
         assert results == ["quality"]
+
+
+async def test_in_a_small_terminal_every_key_and_every_preset_is_seen(session: Session) -> None:
+    async with opened(PresetScreen(session), (60, 16)) as (app, pilot, _):
+        for key in PresetScreen.keys.split(SEPARATOR):
+            await until(pilot, lambda key=key: any(key in line for line in lines_of(app.screen)))
+        assert "semantik" not in said(app)
+        await pilot.press("end")
+        await until(pilot, lambda: "semantik" in said(app))
+        assert len(lines_of(app.screen)) == 16
+
+
+def test_a_change_that_turns_two_round_is_read_whole_in_a_small_terminal() -> None:
+    remedy = Remedy("legs.lexical.fields.identifiers", 0.25, 1.5, "puts it above the other")
+    for width in (47, 120):
+        text = remedy_text(remedy, PALETTE, width).plain
+        assert text.split() == ["▲", remedy.path, "0.25", "→", "1.5", *remedy.does.split()]
+        assert all(width_of(line) <= width for line in text.splitlines())
+    frozen = remedy_text(replace(remedy, value=None, does="no value of it does"), PALETTE, 47)
+    assert "legs.lexical.fields" in frozen.plain
+    assert frozen.plain.endswith("no value of it does")
 
 
 # --- errors

@@ -127,6 +127,6 @@ def summed(wish: Wish, dialect: Dialect, boosts: Mapping[str, Boost]) -> tuple[B
 def page(wish: Wish) -> dict[str, Any]:
     """``size`` and ``from`` of the results that the settings show, without the vectors."""
     cut = wish.settings.cut
-    hidden = list(wish.shape.vectors)
+    hidden = [*wish.shape.vectors, *wish.shape.coded]
     source = {"_source": {"excludes": hidden}} if hidden else {}
     return {"size": cut.top_k, **({"from": cut.offset} if cut.offset else {}), **source}

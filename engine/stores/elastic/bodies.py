@@ -22,7 +22,7 @@ from engine.records import FieldValue
 from engine.settings.schema import DenseLeg, LexicalLeg
 from engine.stores.base import Filter
 from engine.stores.elastic.detect import Engine
-from engine.stores.elastic.mapping import NESTED, ORDER, IndexShape, VectorField
+from engine.stores.elastic.mapping import FLAT_OBJECT, NESTED, ORDER, IndexShape, VectorField
 from engine.stores.embedded.matching import required_matches
 
 Json = dict[str, Any]
@@ -56,18 +56,45 @@ def searched_fields(leg: LexicalLeg, shape: IndexShape, name: str = "lexical") -
     """
     present = [field for field in leg.fields if field in shape.text or field in shape.keywords]
     for field in leg.fields:
+        if real := shape.aliases.get(field):
+            raise SettingsError(
+                f"{field!r} is another name of {real!r} in the index {shape.name}",
+                path=f"legs.{name}.fields",
+                hint=f"search {real!r} itself: its terms and statistics go by that name",
+            )
         if field not in present and not (leg.fields.keys() <= _DEFAULT_FIELDS and present):
             raise unknown_field(field, tuple(shape.text), shape, f"legs.{name}.fields", "text field")
     return {field: leg.fields[field] for field in present if leg.fields[field] > 0}
 
 
 def exact_field(name: str, shape: IndexShape, path: str) -> str:
-    """The field that holds the exact values of ``name``: for filters, groups and facets. Raises ``SettingsError``."""
-    if name in shape.keywords:
-        return shape.keywords[name]
-    if name in shape.numbers or shape.others.get(name, NESTED) != NESTED:
-        return name
+    """The field that holds the exact values of ``name``: for filters, groups and facets. A key in a field that keeps a
+    whole object is one. Raises ``SettingsError``."""
+    real = shape.aliases.get(name, name)
+    if real in shape.keywords:
+        return shape.keywords[real]
+    if real in shape.numbers or shape.others.get(real, NESTED) != NESTED or shape.flattened(real):
+        return real
+    if real in shape.text:
+        raise SettingsError(
+            f"{name!r} of the index {shape.name} is analysed text, without exact values to go by",
+            path=path,
+            hint=f"index it as a keyword as well; fields that have them: {', '.join(shape.keywords) or 'none'}",
+        )
     raise unknown_field(name, (*shape.keywords, *shape.numbers), shape, path, "stored field")
+
+
+def group_field(name: str, shape: IndexShape) -> str:
+    """The field to group by. Raises ``SettingsError`` for one that the engines cannot, as far as the mapping tells."""
+    field = exact_field(name, shape, "cut.group")
+    held = field in shape.numbers or field in shape.keywords
+    if held and field not in shape.computed:
+        return field
+    raise SettingsError(
+        f"the engine groups by keywords and numbers that the documents hold, and {name!r} is none",
+        path="cut.group",
+        hint=f"group by one of: {', '.join(sorted(set(shape.keywords) - shape.computed)) or 'none'}",
+    )
 
 
 # --- the legs' queries ----------------------------------------------------------------------------------------------
@@ -166,6 +193,8 @@ def _holds(name: str, value: FieldValue, shape: IndexShape) -> Json:
     """The field has the value, or one of the list; None stands for documents without any."""
     field = exact_field(name, shape, f"filter.{name}")
     values = value if isinstance(value, list) else [value]
+    if None in values and shape.flattened(field) == FLAT_OBJECT and "." in field:
+        raise _blind(name, f"filter.{name}", "does not tell which documents lack a key")
     should = [{"bool": {"must_not": {"exists": {"field": field}}}} for one in values if one is None]
     given = [_typed(name, one, shape) for one in values if one is not None]
     terms: Json = {"terms": {field: given}}
@@ -174,8 +203,17 @@ def _holds(name: str, value: FieldValue, shape: IndexShape) -> Json:
     return {"bool": {"should": [*should, terms]}} if given else should[0]
 
 
+def _blind(name: str, path: str, what: str) -> SettingsError:
+    """The error of what OpenSearch answers with nothing where it should refuse."""
+    return SettingsError(
+        f"{name!r} is in a field of type {FLAT_OBJECT}, of which the engine {what}",
+        path=path,
+        hint="filter by values of it; the rest needs a field of its own type",
+    )
+
+
 def _typed(name: str, value: FieldValue, shape: IndexShape) -> Any:
-    if name not in shape.numbers or isinstance(value, (int, float)):
+    if shape.aliases.get(name, name) not in shape.numbers or isinstance(value, (int, float)):
         return value
     try:
         text = str(value)
@@ -313,7 +351,7 @@ def by_ids(ids: Sequence[str], fields: Sequence[str] = (), id_field: str = "") -
 
 def stored(ids: Sequence[str], shape: IndexShape, wanted: Sequence[str], id_field: str = "") -> Json:
     """A search for the documents themselves, without vectors and our ``order``, or the fields in ``wanted``."""
-    leave_out = [*shape.vectors, *shape.sparse, *([ORDER] if shape.ordered else [])]
+    leave_out = [*shape.vectors, *shape.coded, *shape.sparse, *([ORDER] if shape.ordered else [])]
     source: Json = {"includes": list(wanted)} if wanted else {"excludes": leave_out}
     return {**by_ids(ids, (), id_field), "_source": source}
 
@@ -336,5 +374,9 @@ def suggested(terms: Sequence[tuple[str, str]], size: int) -> Json:
 
 def counted(query: Json, fields: Sequence[str], size: int, shape: IndexShape) -> Json:
     """A request for the counts of each field's values among what the query matches."""
-    aggs = {name: {"terms": {"field": exact_field(name, shape, "facets"), "size": size}} for name in fields}
+    exact = {name: exact_field(name, shape, "facets") for name in fields}
+    for name, field in exact.items():
+        if shape.flattened(field) == FLAT_OBJECT:
+            raise _blind(name, "facets", "counts no values")
+    aggs = {name: {"terms": {"field": field, "size": size}} for name, field in exact.items()}
     return {"size": 0, "track_total_hits": False, "query": query, "aggs": aggs}

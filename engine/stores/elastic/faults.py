@@ -189,6 +189,13 @@ RULES: tuple[Rule, ...] = (
         "a value asked for does not fit its field: {reason}",
         "check [filter], and field:value in the query",
     ),
+    Rule(
+        "group",
+        400,
+        r"collapse is not supported for the field \[(?P<name>[^]]+?)(?:\._keyed)?\]|collapse field `(?P<other>[^`]+)`",
+        "it groups by keywords and numbers that the documents hold, and {name}{other} is none",
+        "set cut.group to such a field",
+    ),
     Rule("body", 400, r"parsing_exception|x_content_parse|json_parse", "it does not take the query: {reason}", ""),
     Rule(
         "size",

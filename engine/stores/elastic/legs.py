@@ -241,7 +241,7 @@ class Legs:
         if not request.group:
             hits, answer = await ask(body)
             return _leg_hits(hits, names, answer)
-        name = bodies.exact_field(request.group, self.cluster.shape, "cut.group")
+        name = bodies.group_field(request.group, self.cluster.shape)
         # the engine takes all documents without a value for one group; each of them is one of its own
         alone = bodies.alone(body, name)
         (hits, answer), (others, _) = await asyncio.gather(ask({**body, "collapse": {"field": name}}), ask(alone))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,10 +158,10 @@ async def _samples(cluster: Cluster, shape: IndexShape) -> tuple[Sample, ...]:
     hits: list[Any] = []
     with suppress(EngineError):  # the fields' names are something to go by as well
         hits = (await cluster.call("POST", f"{cluster.path}/_search", body))["hits"]["hits"]
-    return tuple(_sample(hit, vectors) for hit in hits)
+    return tuple(_sample(hit, vectors, {*vectors, *shape.coded}) for hit in hits)
 
 
-def _sample(hit: Mapping[str, Any], vectors: list[str]) -> Sample:
+def _sample(hit: Mapping[str, Any], vectors: list[str], hidden: Collection[str]) -> Sample:
     source = hit.get("_source") or {}
     found = {}
     for name in vectors:
@@ -171,7 +171,7 @@ def _sample(hit: Mapping[str, Any], vectors: list[str]) -> Sample:
         if isinstance(value, list) and value and isinstance(value[0], (int, float)):
             found[name] = [float(part) for part in value]
     fields = document_of(str(hit["_id"]), source).fields
-    kept = {name: value for name, value in fields.items() if name not in vectors}
+    kept = {name: value for name, value in fields.items() if name not in hidden}
     return Sample(Document(str(hit["_id"]), kept), found)
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 META = "rankscope"
 ORDER = "order"
 NESTED = "nested"
+FLAT_OBJECT = "flat_object"
+_FLATTENED = ("flattened", FLAT_OBJECT)
+_CODED = {"byte": "bytes", "bit": "bits", "binary": "bits"}
+"""How the engines call vectors whose parts are no floats, and what their parts are."""
 
 _TEXT = frozenset({"text", "match_only_text", "search_as_you_type"})
 _KEYWORD = frozenset({"keyword", "constant_keyword", "wildcard", "boolean", "ip", "version"})
@@ -57,7 +61,11 @@ class IndexShape:
 
     text       field → analyzer of a query
     keywords   field → field that holds its exact values (``title`` → ``title.keyword``)
+    vectors    those whose parts are floats, as embedders make them
+    coded      field of other vectors → what their parts are
     sparse     field → its type
+    aliases    other name of a field → that field
+    computed   fields that no document holds: worked out at each search
     k1, b      of the default similarity
     meta       what Rankscope wrote of its own index, empty for any other
     source     whether the engine keeps the documents themselves
@@ -69,8 +77,11 @@ class IndexShape:
     keywords: Mapping[str, str] = field(default_factory=dict)
     numbers: tuple[str, ...] = ()
     vectors: Mapping[str, VectorField] = field(default_factory=dict)
+    coded: Mapping[str, str] = field(default_factory=dict)
     sparse: Mapping[str, str] = field(default_factory=dict)
     others: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    computed: frozenset[str] = frozenset()
     shards: int = 1
     documents: int = 0
     k1: float = 1.2
@@ -97,9 +108,14 @@ class IndexShape:
     @property
     def fields(self) -> tuple[str, ...]:
         """Every field that a setting may name."""
-        return tuple(
-            dict.fromkeys([*self.text, *self.keywords, *self.numbers, *self.vectors, *self.sparse, *self.others])
-        )
+        able = (self.text, self.keywords, self.numbers, self.vectors, self.coded, self.sparse, self.others)
+        return tuple(dict.fromkeys(name for names in able for name in names))
+
+    def flattened(self, name: str) -> str:
+        """The type of the field that keeps a whole object as values, where ``name`` is it or a key in it; else ''."""
+        parts = name.split(".")
+        kinds = (self.others.get(".".join(parts[:end]), "") for end in range(1, len(parts) + 1))
+        return next((kind for kind in kinds if kind in _FLATTENED), "")
 
     def vector_field(self, wanted: str, leg: str) -> VectorField:
         """The field that a dense leg searches: the one named, else the only one. Raises ``SettingsError``."""
@@ -121,6 +137,8 @@ def _one(wanted: str, known: Mapping[str, Any], shape: IndexShape, what: str, pa
         held = f"holds {shape.others[wanted]}" if wanted in shape.others else "is no field of it"
         if wanted in shape.fields and wanted not in shape.others:
             held = "holds no vectors"
+        if wanted in shape.coded:
+            held = f"holds vectors of {shape.coded[wanted]}, and an embedder makes floats"
         raise SettingsError(
             f"the index {shape.name} has no {what} in {wanted!r}: it {held}",
             path=path,
@@ -129,6 +147,13 @@ def _one(wanted: str, known: Mapping[str, Any], shape: IndexShape, what: str, pa
     if len(known) == 1:
         return next(iter(known.values()))
     leg = path.split(".")[1]
+    if not known and what == "vectors" and shape.coded:
+        name, parts = next(iter(shape.coded.items()))
+        raise SettingsError(
+            f"the index {shape.name} has vectors of {parts} alone, in {name}, and an embedder makes floats",
+            path=path,
+            hint=f"set weights.{leg} = 0, or index the documents with vectors of floats",
+        )
     if not known:
         raise SettingsError(
             f"the index {shape.name} has no field of {what}; legs.{leg} needs one",
@@ -157,16 +182,21 @@ def shape_of(name: str, answer: Mapping[str, Any], documents: int) -> IndexShape
     similarity: Mapping[str, Any] = {}
     meta: Mapping[str, Any] = {}
     shards, source, graphs = 0, True, False
+    computed: dict[str, Any] = {}
     for index, one in answer.items():
         mappings, settings = one.get("mappings") or {}, one.get("settings", {}).get("index", {})
-        own = dict(_leaves(mappings.get("properties") or {}))
+        made = dict(_computed(mappings))
+        own, computed = dict(_leaves(mappings.get("properties") or {})) | made, computed | made
         properties, homes = {**own, **properties}, {**dict.fromkeys(own, index), **homes}
         shards += int(settings.get("number_of_shards", 1))
         similarity = settings.get("similarity", {}).get("default", {}) or similarity
         meta = (mappings.get("_meta") or {}).get(META) or meta
         graphs = graphs or str(settings.get("knn")).lower() == "true"
         source = source and (mappings.get("_source") or {}).get("enabled", True) is not False
+    aliases = {field_: str(spec["path"]) for field_, spec in properties.items() if spec.get("type") == "alias"}
+    properties = {field_: spec for field_, spec in properties.items() if field_ not in aliases}
     kinds = {field_: spec.get("type", "object") for field_, spec in properties.items()}
+    coded = {field_: part for field_, spec in properties.items() if (part := _coded(spec))}
     exact = {field_: field_ for field_, kind in kinds.items() if kind in _KEYWORD}
     for field_ in list(exact):
         parent = field_.rpartition(".")[0]
@@ -185,10 +215,13 @@ def shape_of(name: str, answer: Mapping[str, Any], documents: int) -> IndexShape
         vectors={
             field_: _vector(field_, spec, graphs)
             for field_, spec in properties.items()
-            if kinds[field_] in ("dense_vector", "knn_vector")
+            if kinds[field_] in ("dense_vector", "knn_vector") and field_ not in coded
         },
+        coded=coded,
         sparse={field_: kind for field_, kind in kinds.items() if kind in _SPARSE},
         others={field_: kind for field_, kind in kinds.items() if kind not in known},
+        aliases=aliases,
+        computed=frozenset(computed),
         shards=shards,
         documents=documents,
         k1=float(similarity.get("k1", 1.2)),
@@ -209,6 +242,19 @@ def _leaves(properties: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
         else:
             yield path, spec
             yield from _leaves(spec.get("fields") or {}, f"{path}.")
+
+
+def _computed(mappings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Fields that no document has and every search can use: Elasticsearch's runtime, OpenSearch's derived ones."""
+    for name, spec in {**(mappings.get("runtime") or {}), **(mappings.get("derived") or {})}.items():
+        yield from ((f"{name}.{part}", one) for part, one in (spec.get("fields") or {}).items())
+        if spec.get("type") != "composite":
+            yield name, spec
+
+
+def _coded(spec: Mapping[str, Any]) -> str:
+    """What the parts of a vector are, '' for floats and for what is no vector."""
+    return _CODED.get(str(spec.get("element_type") or spec.get("data_type") or "").lower(), "")
 
 
 def _vector(name: str, spec: Mapping[str, Any], graphs: bool) -> VectorField:

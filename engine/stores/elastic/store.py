@@ -18,6 +18,8 @@ from engine.stores.elastic.cluster import Cluster
 from engine.stores.elastic.legs import Legs
 from engine.stores.elastic.mapping import VectorField
 
+_NUMBERS = ("rank_feature", "token_count")
+"""Types besides those of plain numbers whose values are one."""
 _FROZEN = "the index fixes it: its similarity is set when it is made"
 
 
@@ -54,7 +56,8 @@ class ElasticStore:
     async def feature_values(self, fields: Sequence[str], ids: Sequence[str]) -> FloatArray:
         shape = self.cluster.shape
         for name in fields:
-            if name not in shape.numbers and name not in shape.others:
+            real = shape.aliases.get(name, name)
+            if real not in shape.numbers and shape.others.get(real) not in _NUMBERS:
                 raise bodies.unknown_field(name, shape.numbers, shape, "features", "numeric field")
         values = np.full((len(ids), len(fields)), np.nan)
         found = await self._values(fields, ids)
@@ -66,7 +69,7 @@ class ElasticStore:
         return values
 
     async def group_values(self, field: str, ids: Sequence[str]) -> list[str]:
-        name = bodies.exact_field(field, self.cluster.shape, "cut.group")
+        name = bodies.group_field(field, self.cluster.shape)
         found = await self._values([name], ids)
         values = [found.get(one, {}).get(name) for one in ids]
         return ["" if value is None else str(value) for value in values]

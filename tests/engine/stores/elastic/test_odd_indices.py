@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace as with_
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from engine.analysis.query import parse
+from engine.analysis.query import Query, parse
 from engine.api import open_pipeline
-from engine.errors import SettingsError, StoreError
+from engine.errors import EngineError, SettingsError, StoreError
 from engine.records import Document, Status
-from engine.settings.schema import LexicalLeg, RerankSettings, Settings
-from engine.stores.elastic.bodies import exact_field, restrictions
+from engine.settings.schema import FieldValue, LexicalLeg, RerankSettings, Settings
+from engine.stores.base import LegRequest
+from engine.stores.elastic.bodies import counted, exact_field, restrictions, searched_fields
 from engine.stores.elastic.detect import ELASTICSEARCH, Engine
 from engine.stores.elastic.listing import Seen, see
 from engine.stores.elastic.mapping import shape_of
@@ -96,6 +100,89 @@ async def test_a_huge_document_is_marked_as_far_as_the_engine_goes(any_engine: S
         assert [found.text_of("text")[span.start : span.end] for span in spans] == ["thread", "waits"]
     finally:
         send(any_engine, "DELETE", f"/{name}")
+
+
+@pytest.fixture
+def odd_fields(any_engine: Server) -> Iterator[Server]:
+    """A field by another name, one worked out at each search, and one that keeps a whole object."""
+    name, opensearch = "rankscope-odd", any_engine.kind == "opensearch"
+    fields = {
+        "text": {"type": "text"},
+        "tag": {"type": "keyword"},
+        "n": {"type": "long"},
+        "sold": {"type": "boolean"},
+        "label": {"type": "alias", "path": "tag"},
+        "number": {"type": "alias", "path": "n"},
+        "words": {"type": "alias", "path": "text"},
+        "about": {"type": "flat_object" if opensearch else "flattened"},
+    }
+    made: dict[str, Any] = {"runtime": {"twice": {"type": "keyword"}}}  # without a script: from the documents
+    if opensearch:
+        made = {"derived": {"twice": {"type": "keyword", "script": {"source": "emit(doc['tag'].value + '2')"}}}}
+    send(any_engine, "PUT", f"/{name}", {"mappings": {"properties": fields, **made}})
+    for number, tag in enumerate("ab"):
+        about = {"lang": ["en", "de"][number], **({"deep": {"key": "v"}} if tag == "a" else {})}
+        source = {"text": f"a thread {tag}", "tag": tag, "n": number, "about": about}
+        source |= {} if opensearch else {"twice": f"{tag}2"}
+        send(any_engine, "PUT", f"/{name}/_doc/{tag}?refresh=true", source)
+    yield any_engine
+    send(any_engine, "DELETE", f"/{name}")
+
+
+async def test_filters_on_aliases_runtime_fields_and_flattened_objects_hold(odd_fields: Server) -> None:
+    opensearch = odd_fields.kind == "opensearch"
+    wanted = settings(odd_fields, "rankscope-odd")
+    lacking: dict[str, FieldValue] = {} if opensearch else {"twice": None, "about.deep.key": None}
+    holding: dict[str, FieldValue] = {
+        "label": "a",
+        "number": "0",
+        "twice": ["a2", "zz"],
+        "about": "v",
+        "about.lang": "en",
+        "about.deep.key": "v",
+    }
+    async with open_pipeline(wanted, Path()) as pipeline:
+
+        async def kept(name: str, value: FieldValue) -> set[str]:
+            trace = await pipeline.search("thread", replace(wanted, filter={name: value}))
+            assert [stage.outcome.text for stage in trace.stages if stage.outcome.status is Status.FAILED] == []
+            return set(trace.pool.ids)
+
+        for name, value in holding.items():
+            assert await kept(name, value) == {"a"}, name
+        assert {name: await kept(name, value) for name, value in lacking.items()} == (
+            {} if opensearch else {"twice": set(), "about.deep.key": {"b"}}
+        )
+        request = LegRequest("lexical", LEG, parse("thread", ("text",)))
+        names = ["label", "number", "twice"] + ([] if opensearch else ["about", "about.lang"])
+        counts = await pipeline.store.facets(request, names)
+        assert {one.value for one in counts["label"]} == {"a", "b"}
+        assert {one.value for one in counts["twice"]} == {"a2", "b2"}
+        assert all(counts.values())
+        for name in ("twice", "about.lang"):
+            with pytest.raises(SettingsError, match=f"that the documents hold, and '{name}' is none"):
+                await pipeline.store.search_leg(with_(request, group=name))
+        with pytest.raises(EngineError, match="that the documents hold, and sold is none"):
+            await pipeline.store.search_leg(with_(request, group="sold"))
+
+
+def test_what_cannot_hold_is_refused_by_name() -> None:
+    fields = {
+        "text": {"type": "text"},
+        "words": {"type": "alias", "path": "text"},
+        "about": {"type": "flat_object"},
+        "when": {"type": "date"},
+    }
+    shape = shape_of("i", {"i": {"mappings": {"properties": fields}}}, 1)
+    with pytest.raises(SettingsError, match="'words' of the index i is analysed text, without exact values"):
+        exact_field("words", shape, "filter.words")
+    with pytest.raises(SettingsError, match="'words' is another name of 'text' in the index i"):
+        searched_fields(LexicalLeg(fields={"words": 1.0}), shape)
+    with pytest.raises(SettingsError, match=r"'about.lang' is in a field of type flat_object, .* counts no values"):
+        counted({}, ["about.lang"], 5, shape)
+    with pytest.raises(SettingsError, match=r"'about.lang' is in a field of type flat_object, .* lack a key"):
+        restrictions(Query.plain("x"), {"about.lang": ["en", None]}, shape)  # type: ignore[list-item]
+    assert exact_field("when", shape, "filter.when") == "when"
 
 
 def test_nested_objects_are_named_and_not_searched() -> None:

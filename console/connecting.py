@@ -22,7 +22,7 @@ from engine.remote.offline import OfflineRule
 from engine.secrets import is_reference
 from engine.settings.load import Loaded
 from engine.settings.schema import StoreSettings
-from engine.stores.elastic.embedder_guess import guess
+from engine.stores.elastic.embedder_guess import guess, nearness
 from engine.stores.elastic.listing import Listed, Listing, Seen, list_indices, see
 from engine.stores.elastic.proposal import Proposal, propose
 
@@ -122,7 +122,9 @@ async def look(
     except EngineError as error:
         raise _with_options(error) from error
     store = msgspec.structs.replace(store, kind=seen.engine.name)
-    return Found(store, seen, await embedded(propose(seen), seen, loaded, wanted=wanted, telling=telling))
+    async with embedding(loaded) as context:
+        proposal = propose(seen, nearness(context, wanted))
+        return Found(store, seen, await guess(proposal, seen.samples, context, wanted=wanted, telling=telling))
 
 
 async def embedded(

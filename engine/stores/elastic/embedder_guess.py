@@ -14,13 +14,14 @@ import numpy as np
 
 from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext
+from engine.embedders.local import PREFIX
 from engine.embedders.static import StaticEmbedder
 from engine.errors import RankscopeError
 from engine.ingest.template import Template
-from engine.local.models.catalogue import presets
+from engine.local.models.catalogue import find, presets
 from engine.records import FloatArray
 from engine.stores.elastic.listing import Sample
-from engine.stores.elastic.proposal import Embedding, Proposal
+from engine.stores.elastic.proposal import Embedding, Proposal, Suits
 
 PROOF = 0.98
 """Median cosine from which on two vectors are by one embedder; others of its kind stay far below."""
@@ -49,9 +50,27 @@ Telling = Callable[[str], None]
 
 def fitting(dimension: int) -> tuple[str, ...]:
     """The known embedders that make vectors of that dimension: our own, models on this machine, services."""
+    if not dimension:
+        return ()  # not known before the first document
     found = ["static"] if StaticEmbedder.info.dimension == dimension else []
     found += [f"local/{name}" for name, one in presets().items() if one.dimension == dimension]
     return (*found, *(name for name, size in SERVICES.items() if size == dimension))
+
+
+def nearness(context: EmbedContext, wanted: str = "") -> Suits:
+    """Of a dimension: 2 where an embedder for it can be tried here, 1 where one is known, 0 for none. Where the user
+    says who made the vectors only that one's dimension counts."""
+    if wanted:
+        own = _dimension(wanted, context)
+        return lambda dimension: 2 * (0 < dimension == own)
+    return lambda dimension: max((1 + _here(name, context) for name in fitting(dimension)), default=0)
+
+
+def _dimension(name: str, context: EmbedContext) -> int:
+    """What that embedder makes, 0 where only its first answer tells. Raises ``SettingsError`` where there is none."""
+    embedder = embedders.make(name, context, path="--embedder")
+    preset = find(name.removeprefix(PREFIX)) if embedders.is_local(name) else None
+    return embedder.info.dimension or SERVICES.get(name, 0) or (preset.dimension if preset else 0)
 
 
 async def guess(
@@ -114,7 +133,9 @@ def _unsure(wanted: str, tried: Sequence[str], fits: Sequence[str], pairs: bool,
         return f"as you say; {said or 'it was not compared with the stored vectors'}"
     left = [name for name in fits if not any(name in one for one in tried)]
     if not fits:
-        return f"no embedder in the list makes {dimension} dimensions"
+        return (
+            f"no embedder in the list makes {dimension} dimensions" if dimension else "its dimension is not known yet"
+        )
     if not pairs:
         return f"no vector could be read to compare; {', '.join(fits)} would fit by the dimension"
     could = f"{', '.join(left)} would fit by the dimension, and cannot be tried here" if left else ""

@@ -5,7 +5,7 @@ Pure; which embedder made the vectors is found out in ``embedder_guess``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean
 
@@ -120,7 +120,11 @@ class Proposal:
             )
 
 
-def propose(seen: Seen) -> Proposal:
+Suits = Callable[[int], int]
+"""Dimension of vectors → how near an embedder for them is, 0 for none."""
+
+
+def propose(seen: Seen, suits: Suits = lambda dimension: 0) -> Proposal:
     """What to search of the index. Raises ``StoreError`` for one that has nothing to search by."""
     shape, documents = seen.shape, [sample.document for sample in seen.samples]
     if not any(document.fields for document in documents):
@@ -132,7 +136,7 @@ def propose(seen: Seen) -> Proposal:
     texts = _texts(shape, documents, lengths, title)
     id_field, id_reason, ids = _id(shape, documents)
     display, display_reason = _display(shape, documents, texts, title)
-    vector, vector_reason = _vector(seen)
+    vector, vector_reason = _vector(seen, suits)
     made_by = shape.meta.get("embedder", "")
     about = Embedding(made_by, "the index says so itself", True, (made_by,)) if made_by and vector else Embedding()
     return Proposal(
@@ -160,6 +164,7 @@ def propose(seen: Seen) -> Proposal:
 
 def _unsearchable(shape: IndexShape) -> StoreError:
     others = [f"{name} ({kind})" for name, kind in shape.others.items()]
+    others += [f"{name} (vectors of {parts})" for name, parts in shape.coded.items()]
     kinds = ", ".join([*others, *shape.keywords, *shape.numbers][:8]) or "none at all"
     hint = "choose another index, or index its documents with `rankscope index SOURCE --into …`"
     if own := [name for name, kind in shape.others.items() if kind in _OWN_QUERY]:
@@ -277,19 +282,37 @@ def _display(
     return tuple(kept), f"title, texts and tags; the documents have {len(names)} fields"
 
 
-def _vector(seen: Seen) -> tuple[VectorField | None, str]:
+def _vector(seen: Seen, suits: Suits) -> tuple[VectorField | None, str]:
+    """(field, reason): of those that about as many documents have, the one that an embedder can be had for."""
     shape = seen.shape
     if not shape.vectors:
-        return None, "the index has no field of vectors: words alone are searched"
+        why = "; ".join(_left_out(shape)) or "the index has no field of vectors"
+        return None, f"{why}: words alone are searched"
     having = {name: sum(name in sample.vectors for sample in seen.samples) for name in shape.vectors}
-    best = max(shape.vectors.values(), key=lambda one: (having[one.name], one.is_cosine, -len(one.name)))
+    most = max(having.values())
+    reasons = ("most documents have it", "an embedder can be had for it", "most documents have it", "it has cosines")
+    keys = {
+        one.name: (2 * having[one.name] >= most, suits(one.dimension), having[one.name], one.is_cosine)
+        for one in shape.vectors.values()
+    }
+    best = max(shape.vectors.values(), key=lambda one: (*keys[one.name], -len(one.name)))
+    others = [key for name, key in keys.items() if name != best.name]
+    why = "the only one"
+    if others:
+        pairs = zip(reasons, keys[best.name], max(others), strict=True)
+        reason = next((reason for reason, mine, theirs in pairs if mine > theirs), "it has the shortest name")
+        why = f"one of {len(keys)}, and {reason}"
     how = "exact" if best.exact or not best.indexed else "approximate"
-    why = "the only one" if len(shape.vectors) == 1 else f"one of {len(shape.vectors)}, and the most documents have it"
     return best, f"{why}: {best.dimension} dimensions, {best.similarity}, {how}"
 
 
+def _left_out(shape: IndexShape) -> list[str]:
+    """Fields of vectors that no embedder's floats can be compared with."""
+    return [f"{name} holds vectors of {parts}, and an embedder makes floats" for name, parts in shape.coded.items()]
+
+
 def _notes(shape: IndexShape, documents: Sequence[Document]) -> list[str]:
-    notes = []
+    notes = _left_out(shape) if shape.vectors else []
     if not shape.documents:
         notes.append("the index is empty: fields were chosen by their names alone")
     elif not documents:

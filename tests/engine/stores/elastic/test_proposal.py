@@ -14,8 +14,9 @@ from engine.embedders.static import StaticEmbedder
 from engine.errors import EngineError, SettingsError, StoreError
 from engine.executor import make_executor
 from engine.records import Document
+from engine.stores.elastic.bodies import stored
 from engine.stores.elastic.detect import ELASTICSEARCH, Engine
-from engine.stores.elastic.embedder_guess import fitting, guess, templates
+from engine.stores.elastic.embedder_guess import fitting, guess, nearness, templates
 from engine.stores.elastic.listing import Listed, Sample, Seen, list_indices, listed, see
 from engine.stores.elastic.mapping import shape_of
 from engine.stores.elastic.proposal import Embedding, Proposal, propose, with_field, with_vector
@@ -130,12 +131,69 @@ def test_of_several_fields_of_vectors_the_one_that_documents_have_is_proposed() 
     found = propose(seen({"text": TEXT, "a": field, "b": field}, samples({"text": LONG}, vectors=[{"b": [1.0] * 4}])))
     assert found.vector is not None
     assert found.vector.name == "b"
-    assert "one of 2" in found.vector_reason
+    assert "one of 2, and most documents have it" in found.vector_reason
     assert "approximate" in found.vector_reason
     other = with_vector(replace(found, embedding=Embedding("static", sure=True)), "a")
     assert other.vector is not None
     assert (other.vector.name, other.embedding) == ("a", Embedding())
     assert with_vector(found, "").weights == {"lexical": 1.0, "dense": 0.0}
+
+
+def test_the_field_that_an_embedder_can_be_had_for_is_proposed_and_not_the_shorter_name() -> None:
+    def field(dimension: int) -> dict[str, Any]:
+        return {"type": "dense_vector", "dims": dimension}
+
+    both = seen({"text": TEXT, "v": field(7), "text_vector": field(256)})
+    near = nearness(EmbedContext(make_executor()))
+    assert [near(dimension) for dimension in (256, 1536, 7, 0)] == [2, 1, 0, 0]
+    found = propose(both, near)
+    assert found.vector is not None
+    assert found.vector.name == "text_vector"
+    assert found.vector_reason == "one of 2, and an embedder can be had for it: 256 dimensions, cosine, approximate"
+    held = samples(*[{"text": LONG}] * 3, vectors=[{"v": [1.0] * 7}, {"v": [1.0] * 7}, {"v": [1.0] * 7}])
+    rare = propose(replace(both, samples=tuple(held)), near)
+    assert rare.vector is not None
+    assert (rare.vector.name, rare.vector_reason[:40]) == ("v", "one of 2, and most documents have it: 7 ")
+
+
+def test_the_field_fits_the_embedder_that_the_user_names() -> None:
+    fields = {name: {"type": "dense_vector", "dims": size} for name, size in (("v", 256), ("bge", 1024), ("x", 9))}
+    context = EmbedContext(make_executor())
+    for wanted, name in (("local/bge-m3", "bge"), ("cohere/embed-multilingual-v3.0", "bge"), ("static", "v")):
+        found = propose(seen({"text": TEXT, **fields}), nearness(context, wanted))
+        assert found.vector is not None
+        assert found.vector.name == name
+    with pytest.raises(SettingsError, match="there is no embedder 'nobody/x'"):
+        nearness(context, "nobody/x")
+
+
+@pytest.mark.parametrize(
+    ("spec", "parts"),
+    [
+        ({"type": "dense_vector", "dims": 256, "element_type": "byte"}, "bytes"),
+        ({"type": "dense_vector", "dims": 256, "element_type": "bit"}, "bits"),
+        ({"type": "knn_vector", "dimension": 256, "data_type": "BYTE"}, "bytes"),
+        ({"type": "knn_vector", "dimension": 256, "data_type": "BINARY"}, "bits"),
+    ],
+)
+def test_vectors_of_bytes_and_bits_are_told_and_never_searched(spec: Mapping[str, Any], parts: str) -> None:
+    """On Elasticsearch 8.19 and OpenSearch 2.19 a query of floats over them is refused by the engine."""
+    alone = seen({"text": TEXT, "v": spec})
+    said = f"v holds vectors of {parts}, and an embedder makes floats"
+    found = propose(alone)
+    assert (found.vector, found.vector_reason) == (None, f"{said}: words alone are searched")
+    assert found.vectors == ()
+    with pytest.raises(SettingsError, match=f"has vectors of {parts} alone, in v"):
+        alone.shape.vector_field("", "dense")
+    assert "v" in stored(["1"], alone.shape, ())["_source"]["excludes"]
+    beside = seen({"text": TEXT, "v": spec, "floats": {"type": "dense_vector", "dims": 4, "element_type": "float"}})
+    other = propose(beside)
+    assert other.vector is not None
+    assert (other.vector.name, other.notes[0]) == ("floats", said)
+    with pytest.raises(SettingsError, match=f"no vectors in 'v': it holds vectors of {parts}"):
+        beside.shape.vector_field("v", "dense")
+    with pytest.raises(StoreError, match=rf"its fields: v \(vectors of {parts}\)"):
+        propose(seen({"v": spec}))
 
 
 async def test_the_embedder_is_proven_by_a_stored_vector_and_its_template_found() -> None:

@@ -245,12 +245,14 @@ def failure_of(trace: Trace) -> RankscopeError | None:
 
 
 def trouble(trace: Trace) -> list[str]:
-    """A sentence for every stage that did not end well, and the way out."""
+    """A sentence for every stage that did not end well, and the way out; for legs without the query's vector one."""
     bad = [s for s in trace.stages if s.outcome.status in (Status.FAILED, Status.PARTIAL, Status.CANCELLED)]
+    unvectored = trace.unvectored_legs
     return [
-        f"{stage.name} {stage.outcome.status}: {stage.outcome.text or stage.outcome.reason}"
-        + (f" → {stage.outcome.hint}" if stage.outcome.hint else "")
+        f"{', '.join(unvectored) if unvectored and stage.name == 'embed' else stage.name} {stage.outcome.status}: "
+        f"{stage.outcome.text or stage.outcome.reason}" + (f" → {stage.outcome.hint}" if stage.outcome.hint else "")
         for stage in bad
+        if stage.name not in unvectored
     ]
 
 

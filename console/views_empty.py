@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.numbers import count
+from console.views_status import failures
 from engine.analysis.display import clean
 from engine.records import DropRule, QueryTerm
 from engine.trace import Trace
@@ -67,7 +68,7 @@ def empty_view(trace: Trace | None) -> EmptyView | None:
 
 
 def _no_leg(trace: Trace) -> EmptyView:
-    lines = [(f"{name}: {clean(o.text or o.reason)}", "error") for name, o in trace.failed_legs.items()]
+    lines = [(f"{', '.join(names)}: {clean(why)}", "error") for why, names in failures(trace).items()]
     lines.append(("The index did not answer, so there is nothing to rank.", "text"))
     return EmptyView("No leg answered", tuple(lines), (Suggestion("ask again", "F5", action="again"),))
 

@@ -76,11 +76,19 @@ def _status_view(trace: Trace | None, busy: bool | str) -> StatusView:
         text = f"no leg answered: {_why(next(iter(failed.values())))}"
         view = StatusView("✗", "error", text, "no leg answered")
     elif failed:
-        legs = "; ".join(f"{name} failed: {_why(outcome)}" for name, outcome in failed.items())
+        legs = "; ".join(f"{', '.join(names)} failed: {why}" for why, names in failures(trace).items())
         view = StatusView("✗", "error", f"{legs} · {view.text}", f"{next(iter(failed))} failed")
     elif not len(trace.pool):
         view = StatusView("∅", "warning", "no hits", "no hits")
     return StatusView(view.mark, view.role, view.text, view.short, detail_of(trace))
+
+
+def failures(trace: Trace) -> dict[str, list[str]]:
+    """Why legs failed, each cause once, with the legs that it stopped."""
+    found: dict[str, list[str]] = {}
+    for name, outcome in trace.failed_legs.items():
+        found.setdefault(_why(outcome), []).append(name)
+    return found
 
 
 def _rerank_view(trace: Trace) -> StatusView:

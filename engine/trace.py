@@ -49,6 +49,12 @@ class Trace:
         return next((stage for stage in reversed(self.stages) if stage.name == name), None)
 
     @property
+    def unvectored_legs(self) -> tuple[str, ...]:
+        """The legs that failed because the query could not be embedded: their outcome is the embedder's."""
+        stage = self.stage("embed")
+        return tuple(name for name, outcome in self.failed_legs.items() if stage and stage.outcome == outcome)
+
+    @property
     def wall_ms(self) -> float:
         """From the query's start to the last stage's end."""
         return max((stage.end_ms for stage in self.stages), default=0.0)

@@ -207,5 +207,7 @@ def _note(b: Bar, view: Waterfall) -> str:
         return view.said.get(b.name, "running")
     assert b.outcome is not None
     counts = f"{b.outcome.done}/{b.outcome.total}" if b.outcome.total else ""
+    if b.leg >= 0 and not b.outcome.ok and any(o.name == "embed" and o.outcome == b.outcome for o in view.bars):
+        return "no query vector"  # the embedder's own line says why
     said = b.outcome.text or b.outcome.reason
     return ", ".join(filter(None, (counts, said if not b.outcome.ok else "")))

@@ -413,6 +413,7 @@ async def test_a_failed_embedder_is_told_of_the_leg(store: WatchedStore) -> None
     settings = changed(DEFAULT, legs={"dense": DenseLeg(embedder="statik")})
     trace = await pipeline_on(store).search(QUERY, settings)
     assert "'statik'" in trace.failed_legs["dense"].text
+    assert trace.unvectored_legs == ("dense",)
     assert len(trace.ranking.order) > 0
 
 

@@ -60,10 +60,7 @@ def test_legs_that_all_failed_say_what_they_said() -> None:
     view = empty_view(leg_failed(empty(), "lexical", "dense"))
     assert view is not None
     assert view.heading == "No leg answered"
-    assert [line for line, role in view.lines if role == "error"] == [
-        "lexical: 503 from search",
-        "dense: 503 from search",
-    ]
+    assert [line for line, role in view.lines if role == "error"] == ["lexical, dense: 503 from search"]
 
 
 async def test_suggestions_are_run_by_key_and_by_click() -> None:

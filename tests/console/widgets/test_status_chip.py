@@ -7,14 +7,18 @@ from dataclasses import replace
 import pytest
 
 from console.messages import ActionRequested
+from console.searching import trouble
 from console.views_status import scored, status_view
 from console.widgets.status_chip import StatusChip
 from engine.analysis.query import Query
 from engine.ranking import Weighting, rank
 from engine.records import CandidatePool, Outcome, RerankerInfo, RerankScores, Status
+from engine.settings.schema import DenseLeg
 from engine.trace import Trace
 from tests.console.widgets.bench_app import SETTINGS, lines_of, stage, stages, trace, workbench
 from tests.corpus import changed
+
+THREE_LEGS = changed(SETTINGS, legs={"titles": DenseLeg()}, weights={"titles": 0.2})
 
 
 def empty(settings: object = SETTINGS) -> Trace:
@@ -46,15 +50,38 @@ def leg_failed(base: Trace, *names: str) -> Trace:
         (trace(changed(SETTINGS, rerank={"enabled": False})), "–", "fused only (rerank off)"),
         (empty(), "∅", "no hits"),
         (leg_failed(trace(), "dense"), "✗", "dense failed: 503 from search · reranked 3/3 in 46 ms · minilm"),
+        (
+            leg_failed(replace(trace(), settings=THREE_LEGS), "dense", "titles"),
+            "✗",
+            "dense, titles failed: 503 from search · reranked 3/3 in 46 ms · minilm",
+        ),
         (leg_failed(empty(), "lexical", "dense"), "✗", "no leg answered: 503 from search"),
         (replace(trace(), query=Query.plain("  ")), "·", "blank query: nothing was asked"),
         (None, "·", "no query yet"),
     ],
-    ids=["ok", "partial", "stand-in", "failed", "off", "no hits", "leg failed", "no leg", "blank", "first"],
+    ids=[
+        "ok",
+        "partial",
+        "stand-in",
+        "failed",
+        "off",
+        "no hits",
+        "leg failed",
+        "one cause",
+        "no leg",
+        "blank",
+        "first",
+    ],
 )
 def test_the_chip_says_what_ran(answer: Trace | None, mark: str, text: str) -> None:
     view = status_view(answer)
     assert (view.mark, view.text) == (mark, text)
+
+
+def test_a_query_that_could_not_be_embedded_is_told_once() -> None:
+    failed = Outcome(Status.FAILED, reason="rejected", text="401 from the embedder", hint="set the key")
+    told = replace(trace(), stages=(*stages()[:1], stage("embed", 0, 3, failed), stage("dense", 3, 3, failed)))
+    assert trouble(told) == ["dense failed: 401 from the embedder → set the key"]
 
 
 def test_what_is_under_way_comes_first() -> None:

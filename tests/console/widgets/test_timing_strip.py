@@ -55,6 +55,13 @@ async def test_a_failed_stage_is_marked_by_a_sign() -> None:
     assert "dense✗" in (await shown(stages=failed))[0]
 
 
+async def test_a_leg_without_the_query_s_vector_points_to_the_embedder() -> None:
+    failed = Outcome(Status.FAILED, reason="rejected", text="401 from the embedder")
+    lines = await shown(140, expanded=True, stages=[stage("embed", 0, 3, failed), stage("dense", 3, 3, failed)])
+    assert sum("401 from the embedder" in line for line in lines) == 1
+    assert any(line.split()[0] == "dense" and "✗ no query vector" in line for line in lines)
+
+
 async def test_the_waterfall_says_when_how_long_where_and_how_it_ended() -> None:
     lines = await shown(expanded=True, stages=stages(Outcome(Status.PARTIAL, 16, 50, "budget", "budget 800 ms")))
     text = "\n".join(lines)

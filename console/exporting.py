@@ -15,7 +15,7 @@ from engine.export.base import Given, Request, Version, Wish, assumed
 from engine.export.registry import Exported, export
 from engine.files import write_atomically
 from engine.settings.schema import LexicalLeg, Settings
-from engine.stores.elastic.legs import read_body
+from engine.stores.elastic.own_body import read_body
 from engine.stores.elastic.store import ElasticStore
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from engine.stores.base import LegHits, LegRequest
 from engine.stores.elastic import answers, bodies
 from engine.stores.elastic.bodies import Json
 from engine.stores.elastic.cluster import Answer, Cluster
+from engine.stores.elastic.own_body import FINDS, read_body
 
 _NOTHING = LegHits((), np.zeros(0, dtype=np.int64), np.zeros(0), 0)
 
@@ -115,10 +115,10 @@ class Legs:
         else:
             body = bodies.filled(read_body(self.base_dir, leg.body, request.name), text)
         kept = {key: value for key, value in body.items() if key in bodies.KEPT}
-        if not kept.keys() & {"query", "knn", "retriever"}:
+        if not kept.keys() & set(FINDS):
             raise SettingsError(
-                f"legs.{request.name}: the body has no query",
-                path=f"legs.{request.name}.{'template' if leg.template else 'body'}",
+                f"legs.{request.name}.template: {leg.template} makes a body without a query",
+                path=f"legs.{request.name}.template",
                 hint='write {"query": …} as for _search',
             )
         return Asked(kept, bodies.names_in(kept), whole=kept.keys() != {"query"})
@@ -275,22 +275,3 @@ def _merged(hits: answers.Hits, kept: Sequence[int], others: answers.Hits, size:
     parts = np.concatenate([hits.parts[list(kept)], others.parts])
     best = np.lexsort((orders, -scores))[:size]
     return answers.Hits(tuple(ids[i] for i in best), scores[best], orders[best], parts[best], hits.total)
-
-
-def read_body(base_dir: Path, file: str, leg: str) -> Json:
-    """A file of a query body. Raises ``SettingsError`` where it is missing, no JSON, or without ``{{query}}``."""
-    where, path = f"legs.{leg}.body", base_dir / Path(file).expanduser()
-    try:
-        text = path.read_text(encoding="utf-8")
-        body = json.loads(text)
-    except OSError as error:
-        raise SettingsError(f"{where}: cannot read {path}: {error.strerror}", path=where) from None
-    except ValueError as error:
-        raise SettingsError(f"{where}: {path} is no JSON: {error}", path=where) from None
-    if not isinstance(body, dict) or "{{query}}" not in text:
-        raise SettingsError(
-            f"{where}: {path} has no place for the query",
-            path=where,
-            hint='write "{{query}}" in it where the words of the query belong',
-        )
-    return body

@@ -24,6 +24,7 @@ from engine.stores.elastic.connection import connect, place
 from engine.stores.elastic.detect import Engine, detect
 from engine.stores.elastic.faults import Place, engine_error
 from engine.stores.elastic.mapping import IndexShape, read
+from engine.stores.elastic.own_body import read_body
 from engine.stores.elastic.store import ElasticStore
 
 OPENING_S = 15.0
@@ -92,6 +93,8 @@ def check(settings: Settings, shape: IndexShape, executor: Executor, base_dir: P
         match leg:
             case LexicalLeg():
                 _check_lexical(name, leg, shape, f"legs.{name}.analyzer" in explicit)
+                if leg.body:
+                    read_body(base_dir, leg.body, name)
             case GraphLeg():
                 raise SettingsError(
                     f"legs.{name} searches RAGFlow's knowledge graph, which store.kind {settings.store.kind!r} has not",

@@ -11,7 +11,7 @@ from engine.embedders import registry as embedders
 from engine.embedders.base import EmbedContext
 from engine.errors import IndexMismatchError, SettingsError
 from engine.remote.offline import OfflineRule
-from engine.settings.schema import DenseLeg, Settings
+from engine.settings.schema import DenseLeg, LexicalLeg, Settings
 from engine.stores.elastic.cluster import Cluster
 from engine.stores.elastic.connection import connect, place
 from engine.stores.elastic.opening import OPENING_S, probe
@@ -28,6 +28,7 @@ def open_ragflow(settings: Settings, base_dir: Path, executor: Executor) -> Ragf
     shape, known = executor.submit(asyncio.run, look(settings, base_dir)).result()
     if not settings.store.ragflow.kb_ids:
         raise no_knowledge_base(known)
+    check_words(settings)
     check_embedders(settings, shape, executor, base_dir)
     index = _index(settings, base_dir, shape, settings.budget.query_ms / 1e3)
     return RagflowStore(settings.store, index, shape, base_dir)
@@ -48,6 +49,18 @@ async def look(settings: Settings, base_dir: Path) -> tuple[Shape, Sequence[Know
         return shape, await catalogue(index, store.ragflow.kb_ids)
     finally:
         await index.cluster.client.close()
+
+
+def check_words(settings: Settings) -> None:
+    """Raises ``SettingsError`` for a leg of words that would ask something else than RAGFlow's own query."""
+    for name, leg in settings.legs.items():
+        for key in ("body", "template"):
+            if isinstance(leg, LexicalLeg) and settings.weights.get(name, 0) > 0 and getattr(leg, key):
+                raise SettingsError(
+                    f"legs.{name}.{key} is for Elasticsearch and OpenSearch; of RAGFlow's index its own query is asked",
+                    path=f"legs.{name}.{key}",
+                    hint="take it away; store.ragflow.raw = true takes what is typed for a query string",
+                )
 
 
 def check_embedders(settings: Settings, shape: Shape, executor: Executor, base_dir: Path) -> None:

@@ -17,8 +17,10 @@ import click
 from console.collector import collect_rarely
 from console.commands.options import data_option, settings_options
 from console.exit_codes import ExitCode, describe, exit_code
+from console.placing import EVERYWHERE, put_behind
 from console.text import clean
 from engine import __version__
+from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from console.opening import Wanted
@@ -70,6 +72,9 @@ class LazyGroup(click.Group):
         command = importlib.import_module(f"console.commands.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args if ctx.resilient_parsing else put_behind(self, ctx, args))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -124,8 +129,17 @@ def cli(context: click.Context, debug: bool, log: Path | None, data: str, theme:
 
         open_last(replace(wanted, data=data), theme)
     elif wanted.named or wanted.offline or data or theme:
-        options = "-c, --index, --set, --offline, --recording, --data and --theme"
-        raise click.UsageError(f"Give {options} after `{context.invoked_subcommand}`.", context)
+        left = [one.opts[-1] for one in context.command.params if _given(context, one)]
+        raise UsageError(
+            f"`{NAME} {context.invoked_subcommand}` does not take {' and '.join(left)}",
+            hint=f"`{NAME} {' … '.join(left)} …` opens the console with it",
+        )
+
+
+def _given(context: click.Context, option: click.Parameter) -> bool:
+    """Whether an option of the console's own was typed."""
+    typed = context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE
+    return typed and option.name not in EVERYWHERE
 
 
 def _start_log(context: click.Context, file: Path | None) -> None:

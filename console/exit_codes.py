@@ -6,6 +6,7 @@ from enum import IntEnum
 
 import click
 
+from console.placing import not_taken
 from console.text import clean
 from engine.errors import (
     EmbedderError,
@@ -68,6 +69,9 @@ def describe(error: BaseException) -> list[str]:
             return ["interrupted"]
         case click.exceptions.NoArgsIsHelpError():
             return error.format_message().splitlines()
+        case click.NoSuchOption(ctx=click.Context() as context):
+            told, hint = not_taken(error, context)
+            return [f"error: {clean(told)}", f"hint: {clean(hint)}"]
         case click.UsageError(ctx=click.Context() as context):
             ask = f"`{context.command_path} --help` shows what can be given."
             return [f"error: {clean(error.format_message())}", f"hint: {ask}"]

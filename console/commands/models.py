@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 import click
 
 from console.commands.options import settings_options
@@ -13,6 +15,9 @@ class _ListingGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or args[0] not in (*self.commands, *ctx.help_option_names):
+            near = difflib.get_close_matches(args[0], self.commands, n=1, cutoff=0.75) if args else ()
+            if near:
+                raise click.UsageError(f"There is no command {args[0]!r}. Did you mean `{near[0]}`?", ctx)
             args = ["list", *args]
         return super().parse_args(ctx, args)
 

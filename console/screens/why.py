@@ -154,18 +154,19 @@ def remedy_text(remedy: Remedy | str, palette: Palette, width: int) -> Text:
     if isinstance(remedy, str):
         return text.append(fit(remedy, width), palette.heading)
     broad = width >= 2 * NAME + 46
-    name = 2 * NAME if broad else min(2 * NAME, width - 2 * NUMBER - 7)
     if remedy.value is None:
-        name = min(name, width - width_of(remedy.does) - 3)
+        name = min(2 * NAME, width - width_of(remedy.does) - 3)
         return text.append(f" ✗ {pad(remedy.path, name)}{fit(remedy.does, width - name - 3)}", palette.absent)
+    now, then = _plain(remedy.now), _plain(remedy.value)
     way = "▲" if remedy.value > remedy.now else "▼"
     text.append(f" {way} ", palette.up if remedy.value > remedy.now else palette.down)
-    text.append(pad(remedy.path, name), palette.text)
-    text.append(f"{_plain(remedy.now):>{NUMBER}} → ", palette.muted)
-    text.append(f"{_plain(remedy.value):<{NUMBER}}", palette.heading)
-    if broad:
-        return text.append(fit(remedy.does, width - name - 2 * NUMBER - 7), palette.text)
-    return text.append(f"\n   {fit(remedy.does, width - 3)}", palette.text)
+    if not broad:
+        text.append(fit(remedy.path, width - len(now) - len(then) - 7), palette.text)
+        text.append(f" {now} → ", palette.muted).append(then, palette.heading)
+        return text.append(f"\n   {fit(remedy.does, width - 3)}", palette.text)
+    text.append(pad(remedy.path, 2 * NAME), palette.text)
+    text.append(f"{now:>{NUMBER}} → ", palette.muted).append(f"{then:<{NUMBER}}", palette.heading)
+    return text.append(fit(remedy.does, width - 2 * NAME - 2 * NUMBER - 7), palette.text)
 
 
 def _plain(value: float) -> str:

@@ -21,7 +21,7 @@ from engine.export.base import VECTOR, VECTOR_FIELD, Wish, assumed
 from engine.export.registry import ENGINES, export, express_in
 from engine.fusion.presets import apply
 from engine.settings import knobs
-from engine.settings.schema import Settings, SparseLeg
+from engine.settings.schema import LexicalLeg, Settings, SparseLeg
 from engine.stores.elastic.mapping import IndexShape, VectorField
 from engine.trace import Trace
 from tests.engine.export.on_servers import Console, build, needs_cranfield, queries, shown
@@ -246,6 +246,30 @@ def test_ragflow_takes_its_own_preset() -> None:
     }
     second = knobs.replace_all(preset, {"cut.offset": 20, "rerank.vector_weight": 0.6})
     assert json.loads(export(wish(second), "ragflow").text)["page"] == 3
+
+
+def test_ragflow_without_a_leg_of_vectors_orders_by_shared_terms_alone() -> None:
+    preset = knobs.replace(apply(PLAIN, "ragflow"), "rerank.top_n", 70)
+    words = msgspec.structs.replace(preset, legs={"lexical": LexicalLeg()}, weights={"lexical": 1.0})
+    with pytest.raises(SettingsError, match=r"rerank.vector_weight = 0.3 \(no leg has vectors to weigh") as caught:
+        export(wish(words), "ragflow")
+    assert "weights.lexical" not in caught.value.message + caught.value.hint
+    made = export(wish(knobs.replace(words, "cut.threshold", 0.2)), "ragflow", nearest=True)
+    assert [change.path for change in made.changes] == ["rerank.vector_weight", "cut.threshold"]
+    body = json.loads(made.text)
+    assert (body["vector_similarity_weight"], body["similarity_threshold"]) == (0.0, 0.0)
+    assert any("RAGFlow asks its vectors all the same" in note for note in made.notes)
+    model = knobs.replace_all(words, {"rerank.provider": "cohere", "rerank.model": "m", "rerank.weight": 0.6})
+    asked = json.loads(export(wish(model), "ragflow").text)
+    assert (asked["vector_similarity_weight"], asked["rerank_id"]) == (0.6, "m")
+
+
+def test_ragflow_cuts_cosines_alone_where_vectors_weigh_nothing() -> None:
+    unweighed = knobs.replace_all(apply(PLAIN, "ragflow"), {"rerank.top_n": 70, "rerank.vector_weight": 0.0})
+    made = export(wish(unweighed), "ragflow")
+    assert (made.changes, json.loads(made.text)["similarity_threshold"]) == ((), 0.2)
+    with pytest.raises(SettingsError, match="it cuts no results where vector_similarity_weight is 0"):
+        export(wish(knobs.replace(unweighed, "cut.threshold", 0.2)), "ragflow")
 
 
 # ---- programs and commands

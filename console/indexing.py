@@ -110,6 +110,8 @@ def build(source: Source, into: Path, loaded: Loaded, source_words: str, wish: I
             async with embedding(loaded) as context:
                 with told(lambda at: _show_loading(bar, at)):
                     index, embedder = await _plan(source, into, loaded, source_words, wish, context)
+                    for text in embedder.info.notes if embedder else ():
+                        bar.note(text)
                     if wish.engine.kind:
                         return await _in_engine(
                             source, loaded, index, embedder, wish.engine, wish.rebuild, bar, problem

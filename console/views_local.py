@@ -36,9 +36,13 @@ def worker_lines(state: HostState) -> tuple[str, ...]:
     worker = f"local models: worker {state.pid}, {state.phase}, {bytes_text(state.memory_bytes)}"
     stays = _ends(state)
     models = (
-        f"  {model_name(model.model)}: {model.role}, {model.dtype} on {model.device}"
-        f"{f', {model.backend}' if model.backend else ''}, weights {bytes_text(model.weights_bytes)}"
+        line
         for model in state.models
+        for line in (
+            f"  {model_name(model.model)}: {model.role}, {model.dtype} on {model.device}"
+            f"{f', {model.backend}' if model.backend else ''}, weights {bytes_text(model.weights_bytes)}",
+            *(f"    {clean(text)}" for text in model.notes),
+        )
     )
     head = f"{worker}{device if state.device_total else ''}{f' · {stays} (Z: now)' if stays else ''}"
     return (head, *models)

@@ -27,6 +27,8 @@ class EmbedderInfo:
     revision: str = ""
     similarity: ScoreKind = ScoreKind.COSINE
     ran_on: RanOn = RanOn.THREAD
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """Sentences for the user: what was taken for granted or given up when the model was loaded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ def pinned(name: str, revision: str) -> str:
 
 def _info(name: str, model: ModelInfo) -> EmbedderInfo:
     similarity = ScoreKind.DOT if model.kind == "dot" else ScoreKind.COSINE
-    return EmbedderInfo(name, model.dimension, model.revision, similarity, RanOn.WORKER)
+    notes = tuple(f"embedder {name}: {text}" for text in model.notes)
+    return EmbedderInfo(name, model.dimension, model.revision, similarity, RanOn.WORKER, notes)
 
 
 def _revision_here(spec: ModelSpec, context: EmbedContext) -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
@@ -132,6 +133,8 @@ def test_the_worker_in_words() -> None:
     assert worker_text(idle) == "cpu 812 MB · unloads 9:48"
     assert worker_lines(idle)[0] == "local models: worker 7, idle, 812 MB · unloads 9:48 (Z: now)"
     assert "Qwen3-Reranker-0.6B: reranker, bf16 on cpu, causal" in worker_lines(idle)[1]
+    noted = msgspec.structs.replace(LOADED, notes=("padded: the packed pass differed",))
+    assert worker_lines(HostState("idle", 7, (noted,)))[2] == "    padded: the packed pass differed"
     assert worker_text(HostState("off")) == ""
     assert worker_lines(HostState("off", ended="idle")) == ("local models: none loaded (it was idle)",)
     loading = HostState("loading", 7, loading=Loading("x", "load"))

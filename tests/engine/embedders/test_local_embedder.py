@@ -143,6 +143,19 @@ async def test_search_on_such_an_index(folder: Path, host: LocalHost, corpus: Pa
     await store.close()
 
 
+async def test_what_was_taken_for_granted_is_told_with_every_search(
+    folder: Path, host: LocalHost, corpus: Path, tmp_path: Path
+) -> None:
+    bare = Path(shutil.copytree(folder, tmp_path / "bare"))
+    (bare / "modules.json").unlink()
+    name = f"local/{bare}"
+    await built(corpus, tmp_path / "index", LocalEmbedder(name, context(host)))
+    store = await EmbeddedStore.open(tmp_path / "index", make_executor())
+    trace = await Pipeline(Resources(store, make_executor(), local=host)).search("thread", settings_for(name))
+    assert trace.warnings == (f"embedder {name}: no modules.json: the mean of the tokens is taken",)
+    await store.close()
+
+
 async def test_query_by_another_revision_is_refused(
     folder: Path, host: LocalHost, corpus: Path, tmp_path: Path
 ) -> None:

@@ -25,9 +25,14 @@ POOLINGS = {
     "pooling_mode_lasttoken": "lasttoken",
 }
 """Key of the older form → name, in the order in which several are joined."""
+_WIDTHS = ("word_embedding_dimension", "embedding_dimension")
 _TASK = "Instruct: {}\nQuery:"
 """How models that take an instruction want it before the query (E5-Mistral, GTE-Qwen, Qwen3-Embedding)."""
 _PASSAGE = ("document", "passage", "corpus")
+_ORDER = {"Transformer": 0, "Pooling": 1, "Dense": 2, "LayerNorm": 2, "Normalize": 3}
+"""Steps that are computed here, and which come before which."""
+_NO_MODE = "its Pooling names no mode: the mean of the tokens is taken, as sentence-transformers does"
+_MEND = "fetch the model again, or name one that sentence-transformers loads as an embedder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """poolings     joined in this order
+    """poolings     joined in this order; none where a ``modules.json`` has no Pooling
     include_prompt  whether the prompt's tokens are pooled with the text's
     max_tokens      0 where the files do not say
     query, passage  the prompts
@@ -69,32 +74,22 @@ class Layout:
 
 def read_layout(folder: Path, preset: Preset | None = None) -> Layout:
     """The folder's layout; without ``modules.json`` the mean of the tokens. ``preset`` gives the prompts where the
-    folder gives none. Raises ``ModelError`` for a step that is not known here."""
+    folder gives none. Raises ``ModelError`` for a step that is not known here, and for steps in an order that is not
+    computed here."""
     poolings: tuple[str, ...] = ("mean",)
     include_prompt, layers, normalize = True, [], False
-    transformer = folder
     notes: tuple[str, ...] = ()
     if (folder / "modules.json").is_file():
-        for module in read_json(folder / "modules.json"):
-            kind, place = str(module["type"]).rpartition(".")[2], folder / module["path"]
-            if kind == "Transformer":
-                transformer = place
-            elif kind == "Pooling":
-                poolings, include_prompt = _pooling(read_json(place / "config.json"))
+        steps = _steps(folder)
+        poolings = ()
+        for kind, place in steps:
+            if kind == "Pooling":
+                poolings, include_prompt, notes = _pooling(place / "config.json")
             elif kind in ("Dense", "LayerNorm"):
                 layers.append(Layer(kind, place, read_json(place / "config.json")))
-            elif kind == "Normalize":
-                normalize = True
-            elif kind != "Dropout":  # does nothing outside training
-                raise ModelError(
-                    f"{folder} has a step {kind!r}, which cannot be computed here",
-                    kind="files",
-                    hint="models of Transformer, Pooling, Dense, LayerNorm and Normalize can",
-                )
+        normalize = any(kind == "Normalize" for kind, _ in steps)
     else:
         notes = ("no modules.json: the mean of the tokens is taken",)
-    if transformer != folder:
-        raise ModelError(f"{folder} keeps its transformer in {transformer.name}", kind="files", hint="name that folder")
     length, lower = _lengths(folder)
     own = read_json(_settings) if (_settings := folder / "config_sentence_transformers.json").is_file() else {}
     query, passage = _prompts(own.get("prompts") or {}, own.get("default_prompt_name"), preset)
@@ -113,16 +108,58 @@ def read_layout(folder: Path, preset: Preset | None = None) -> Layout:
     )
 
 
-def _pooling(config: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+def _steps(folder: Path) -> list[tuple[str, Path]]:
+    """The steps of ``modules.json`` as (kind, folder), without Dropout, which does nothing outside training. Raises
+    ``ModelError`` for any that are not computed here."""
+    modules = read_json(folder / "modules.json")
+    try:
+        found = [(str(each["type"]).rpartition(".")[2], folder / each["path"]) for each in modules]
+    except (TypeError, KeyError):
+        found = []
+    if not found:
+        raise ModelError(f"{folder / 'modules.json'} is damaged (no list of steps)", kind="files", hint=_MEND)
+    steps = [(kind, place) for kind, place in found if kind != "Dropout"]
+    kinds = [kind for kind, _ in steps]
+    if unknown := [kind for kind in kinds if kind not in _ORDER]:
+        raise ModelError(
+            f"{folder} has a step {unknown[0]!r}, which cannot be computed here",
+            kind="files",
+            hint=f"models of {', '.join(_ORDER)} can",
+        )
+    pooled = kinds.index("Pooling") if "Pooling" in kinds else len(kinds)
+    if {"Dense", "LayerNorm"} & set(kinds[:pooled]):
+        raise ModelError(
+            f"{folder} has layers for each token, as late-interaction models (ColBERT) have, and no single vector",
+            kind="files",
+            hint="name a model with one vector per text",
+        )
+    places = [_ORDER[kind] for kind in kinds]
+    if places != sorted(places) or places.count(0) != 1 or places.count(1) > 1:
+        raise ModelError(
+            f"{folder} has the steps {', '.join(kinds)}, which cannot be computed here",
+            kind="files",
+            hint="one Transformer, one Pooling, then Dense and LayerNorm, and Normalize at the end can",
+        )
+    if steps[0][1] != folder:
+        raise ModelError(f"{folder} keeps its transformer in {steps[0][1].name}", kind="files", hint="name that folder")
+    return steps
+
+
+def _pooling(file: Path) -> tuple[tuple[str, ...], bool, tuple[str, ...]]:
+    """(modes, whether the prompt's tokens count, notes) of a Pooling's ``config.json``. Raises ``ModelError``."""
+    config = read_json(file)
+    if not isinstance(config, dict) or not {"pooling_mode", *_WIDTHS, *POOLINGS} & set(config):
+        raise ModelError(f"{file} is no configuration of a Pooling", kind="files", hint=_MEND)
     mode = config.get("pooling_mode")
     if mode is None:
-        mode = [name for key, name in POOLINGS.items() if config.get(key)] or ["mean"]
+        mode = [name for key, name in POOLINGS.items() if config.get(key)]
     modes = (mode,) if isinstance(mode, str) else tuple(mode)
     if unknown := [each for each in modes if each not in POOLINGS.values()]:
         raise ModelError(
             f"there is no pooling {unknown[0]!r}", kind="files", hint=f"known: {', '.join(POOLINGS.values())}"
         )
-    return modes, bool(config.get("include_prompt", True))
+    prompted = bool(config.get("include_prompt", True))
+    return (modes, prompted, ()) if modes else (("mean",), prompted, (_NO_MODE,))
 
 
 def _lengths(folder: Path) -> tuple[int, bool]:

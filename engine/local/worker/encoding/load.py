@@ -51,6 +51,12 @@ def load_encoder(spec: ModelSpec, folder: Path, progress: Callable[[str, int, in
     spare_broken_tiles()
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     layout = read_layout(folder, find(spec.model))
+    if not layout.poolings:
+        raise ModelError(
+            f"the modules.json of {folder} has no Pooling: how its tokens become one vector is not said",
+            kind="files",
+            hint="name a model that sentence-transformers loads as an embedder; without modules.json the mean is taken",
+        )
     config = transformers.AutoConfig.from_pretrained(folder, **_HERE)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **_HERE)
     longest = min(filter(None, (spec.max_tokens, _longest(layout, config, tokenizer))))

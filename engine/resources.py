@@ -70,9 +70,7 @@ class Resources:
     def notes(self, settings: Settings) -> tuple[str, ...]:
         """What the embedders of these settings have to say, as far as they were used."""
         names = {leg.embedder for leg in settings.legs.values() if isinstance(leg, DenseLeg)}
-        return tuple(
-            text for (name, _), made in self._embedders.items() if name in names for text in made.info.notes
-        )
+        return tuple(text for (name, _), made in self._embedders.items() if name in names for text in made.info.notes)
 
     async def embed_query(self, name: str, text: str, remote: RemoteSettings | None = None) -> Vector | None:
         """The query's vector, from memory where the same text was embedded before."""

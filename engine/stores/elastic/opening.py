@@ -7,15 +7,18 @@ one of the threads of the engine.
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from engine.embedders import registry as embedders
-from engine.embedders.base import EmbedContext
+from engine.embedders.base import EmbedContext, EmbedderInfo
 from engine.errors import EngineError, IndexMismatchError, SettingsError
 from engine.local.models.cache import cache_folder
+from engine.records import ScoreKind
 from engine.remote.offline import OfflineRule
 from engine.settings.schema import DenseLeg, GraphLeg, LexicalLeg, Settings, SparseLeg, StoreSettings
 from engine.stores.elastic import bodies
@@ -23,9 +26,12 @@ from engine.stores.elastic.cluster import Cluster
 from engine.stores.elastic.connection import connect, place
 from engine.stores.elastic.detect import Engine, detect
 from engine.stores.elastic.faults import Place, engine_error
-from engine.stores.elastic.mapping import IndexShape, read
+from engine.stores.elastic.layout import VECTOR
+from engine.stores.elastic.mapping import IndexShape, VectorField, read
 from engine.stores.elastic.own_body import read_body
 from engine.stores.elastic.store import ElasticStore
+from engine.stores.embedded.schema import EmbeddingSpec
+from engine.stores.made_by import check_embedder, check_template
 
 OPENING_S = 15.0
 """Longest time for finding out what answers."""
@@ -102,7 +108,8 @@ def check(settings: Settings, shape: IndexShape, executor: Executor, base_dir: P
                     hint='set store.kind = "ragflow", or take the leg away',
                 )
             case DenseLeg():
-                _check_dense(name, leg, shape, executor, settings, base_dir)
+                made = _embedder(name, leg, executor, settings, base_dir)
+                _check_dense(name, leg, shape, made, settings.store, f"legs.{name}.text" in explicit)
             case SparseLeg():
                 shape.sparse_field(leg.field, name)
 
@@ -131,22 +138,43 @@ def _check_lexical(name: str, leg: LexicalLeg, shape: IndexShape, explicit: bool
             )
 
 
-def _check_dense(
-    name: str, leg: DenseLeg, shape: IndexShape, executor: Executor, settings: Settings, base_dir: Path
-) -> None:
-    vectors = shape.vector_field(leg.field, name)
+def _embedder(name: str, leg: DenseLeg, executor: Executor, settings: Settings, base_dir: Path) -> EmbedderInfo:
     models = cache_folder(settings.local.cache_dir, base_dir=base_dir)
     context = EmbedContext(executor, None, settings.providers, base_dir, models=models)
-    embedder = embedders.make(leg.embedder, context, path=f"legs.{name}.embedder").info
-    made_by = shape.meta.get("embedder", "")
-    if made_by and made_by != embedder.name:
-        raise IndexMismatchError(
-            f"legs.{name}.embedder is {leg.embedder}, but the vectors of {shape.name} are by {made_by}.",
-            hint=f"Set legs.{name}.embedder = {made_by}.",
-        )
+    return embedders.make(leg.embedder, context, path=f"legs.{name}.embedder").info
+
+
+def _check_dense(
+    name: str, leg: DenseLeg, shape: IndexShape, embedder: EmbedderInfo, store: StoreSettings, explicit: bool
+) -> None:
+    vectors = shape.vector_field(leg.field, name)
+    if built := _embedding(shape, vectors, embedder):
+        rebuild = partial(_rebuild, store)
+        if built.template:
+            check_template(name, leg, built, shape.name, rebuild, explicit=explicit)
+        check_embedder(name, leg, built, embedder, shape.name, rebuild)
     if embedder.dimension and vectors.dimension and embedder.dimension != vectors.dimension:
         raise IndexMismatchError(
             f"legs.{name}.embedder makes vectors of {embedder.dimension} dimensions, "
             f"but those in {vectors.name} of {shape.name} have {vectors.dimension}.",
             hint=f"Set legs.{name}.embedder to the one that made them, or weights.{name} = 0.",
         )
+
+
+def _embedding(shape: IndexShape, vectors: VectorField, embedder: EmbedderInfo) -> EmbeddingSpec | None:
+    """What the index remembers of its vectors, None where it was not written here. What it does not remember is taken
+    to be as the embedder has it."""
+    meta = shape.meta
+    if vectors.name != VECTOR or not meta.get("embedder"):
+        return None
+    cosine = vectors.is_cosine if vectors.indexed else embedder.similarity is ScoreKind.COSINE
+    revision, template = meta.get("revision", embedder.revision), meta.get("template", "")
+    return EmbeddingSpec(meta["embedder"], vectors.dimension, revision, template, "cosine" if cosine else "dot")
+
+
+def _rebuild(store: StoreSettings, change: str) -> str:
+    """The command that builds the index anew."""
+    into = f"{store.kind}:{store.index}"
+    return shlex.join(
+        ["rankscope", "index", "SOURCE", "--into", into, "--url", store.url, "--rebuild", "--set", change]
+    )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import partial
 
 from engine.embedders.base import EmbedderInfo
-from engine.embedders.local import FINGERPRINT, pinned
 from engine.errors import IndexMismatchError, SettingsError
-from engine.records import RanOn
 from engine.settings.schema import DenseLeg, GraphLeg, LegSettings, LexicalLeg
 from engine.stores.embedded.index import EmbeddedIndex
+from engine.stores.made_by import check_embedder, check_template
 
 DEFAULT_FIELDS = frozenset(LexicalLeg().fields)
 DEFAULT_ANALYZER = LexicalLeg().analyzer
-DEFAULT_TEMPLATE = DenseLeg().text
 
 
 def searched_fields(leg: LexicalLeg, text_fields: Mapping[str, str], name: str = "lexical") -> tuple[str, ...]:
@@ -76,39 +75,16 @@ def _check_lexical(index: EmbeddedIndex, name: str, leg: LexicalLeg, explicit: b
 
 def _check_dense(index: EmbeddedIndex, name: str, leg: DenseLeg, embedder: EmbedderInfo | None, explicit: bool) -> None:
     built = index.spec.embedding
-    rebuild = _rebuild(index, f"legs.{name}.embedder={leg.embedder}")
     if built is None:
         raise IndexMismatchError(
             f"The index {index.path} was built without vectors; legs.{name} needs them.",
-            hint=f"Set weights.{name} = 0, or build the index again: {rebuild}",
+            hint=f"Set weights.{name} = 0, or build the index again: "
+            + _rebuild(index, f"legs.{name}.embedder={leg.embedder}"),
         )
-    if leg.text != built.template and (explicit or leg.text != DEFAULT_TEMPLATE):
-        raise IndexMismatchError(
-            f"legs.{name}.text is {leg.text!r}, but the index {index.path} embeds {built.template!r}.",
-            hint=f"Use the index's, or build it again: {_rebuild(index, f'legs.{name}.text={leg.text}')}",
-        )
-    if embedder is None:
-        return
-    made = (built.name, built.revision, built.dimension, built.similarity)
-    same_files = built.revision.startswith(FINGERPRINT) and built.revision == embedder.revision
-    asked = (embedder.name, embedder.revision, embedder.dimension, embedder.similarity.value)
-    known = asked
-    if not embedder.dimension:  # checked with the first answer of a service, or once the model is loaded
-        revision = embedder.revision or (built.revision if embedder.ran_on is RanOn.WORKER else "")
-        known = (embedder.name, revision, built.dimension, built.similarity)
-    if made != known and not same_files:  # a model's folder may have moved
-        way = f"Use the index's embedder ({pinned(built.name, built.revision)})"
-        if built.name == embedder.name and built.revision.startswith(FINGERPRINT):
-            way = "The files of that folder are others than they were: put the earlier ones back"
-        raise IndexMismatchError(
-            f"legs.{name}.embedder is {_describe(*asked)}, but the vectors of {index.path} are by {_describe(*made)}.",
-            hint=f"{way}, or build it again: {rebuild}",
-        )
-
-
-def _describe(name: str, revision: str, dimension: int, similarity: str) -> str:
-    shape = f" ({dimension} dimensions, {similarity})" if dimension else ""
-    return f"{name}{'@' + revision if revision else ''}{shape}"
+    rebuild = partial(_rebuild, index)
+    check_template(name, leg, built, str(index.path), rebuild, explicit=explicit)
+    if embedder is not None:
+        check_embedder(name, leg, built, embedder, str(index.path), rebuild)
 
 
 def _rebuild(index: EmbeddedIndex, change: str) -> str:

@@ -49,7 +49,7 @@ def load_encoder(spec: ModelSpec, folder: Path, progress: Callable[[str, int, in
             "an embedder is not computed in int8", kind="device", hint=f"choose one of auto, {', '.join(DTYPES)}"
         )
     spare_broken_tiles()
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.disable_progress_bar()
     layout = read_layout(folder, find(spec.model))
     if not layout.poolings:
         raise ModelError(

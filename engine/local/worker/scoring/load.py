@@ -77,7 +77,7 @@ def load_scorer(spec: ModelSpec, folder: Path, progress: Progress) -> LocalScore
     """
     begun = time.perf_counter()
     spared = spare_broken_tiles()
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.disable_progress_bar()
     check_folder(folder)
     plan = _prepare(spec, folder)
     _check_memory(plan)

@@ -169,6 +169,13 @@ def _explained(context: Context) -> str:
     return _document(context)
 
 
+def _filterable(context: Context) -> str:
+    session = context.session
+    if session is not None and not (session.pipeline.store.info.keyword_fields or session.settings.filter):
+        return "no field of the index has values to choose from"
+    return _answered(context)
+
+
 def _tunable(context: Context) -> str:
     if reason := _judgeable(context):
         return reason
@@ -183,6 +190,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("cancel", (), "Search", "stop", "Stops what is running; what is here stays.", when=_running),
     Action("back", ("escape",), "Search", "go back", "Stops what is running, else leaves the pane or the query line."),
     Action("score", ("n",), "Search", "score newcomers", "Sends the unscored of the first N now.", when=_unscored),
+    Action("filter", ("f",), "Search", "filter by value", "Counts of each field's values; some.", when=_filterable),
     Action("reload", ("f8",), "Search", "reload the index", "Goes on with what it holds now.", when=_newer),
     Action("fused", ("1",), "Lists", "go to Fused", "The list before reranking."),
     Action("reranked", ("2",), "Lists", "go to Reranked", "The list after reranking."),

@@ -45,8 +45,8 @@ _ALWAYS = ("query", "panes", "actions")
 _CHANGED = ("reload", "score", "save", "undo")
 """What applies only after something has happened, and is likely what comes next."""
 _LISTS = (
-    *(*_ALWAYS, *_CHANGED, "why", "attribute", "account", "native", "ragflow", "rerankers", "judging", "export"),
-    *("presets", "unload", "pin", "copy", "queries", "compare", "tune", "help", "quit"),
+    *(*_ALWAYS, *_CHANGED, "why", "attribute", "filter", "account", "native", "ragflow", "rerankers", "judging"),
+    *("export", "presets", "unload", "pin", "copy", "queries", "compare", "tune", "help", "quit"),
 )
 _DOCUMENT = (
     *(*_ALWAYS, *_CHANGED, "attribute", "account", "why", "next-match", "unfold", "pin", "copy", "judging"),
@@ -56,12 +56,13 @@ _WEIGHTS = (
     *("actions", "turn", *_CHANGED, "type", "reset", "presets", "rerankers", "landscape", "revert", "export"),
     *("tune", "compare", "native", "ragflow", "unload", "query", "help", "quit"),
 )
-_EMPTY = (*_ALWAYS, *_CHANGED, "connect", "rerankers", "presets", "queries", "theme", "help", "quit")
+_EMPTY = (*_ALWAYS, *_CHANGED, "filter", "connect", "rerankers", "presets", "queries", "theme", "help", "quit")
 _ORDERS = {"weights": _WEIGHTS, "document": _DOCUMENT, "": _EMPTY}
 """By pane, the most wanted first: where room is short the last ones go."""
 
 _NOT_YET: Mapping[str, Callable[[Context], bool]] = {
     "save": lambda context: context.session is None or not context.session.dirty,
+    "reload": lambda context: not context.newer,
     "score": lambda context: context.busy,
     "compare": lambda context: context.session is None or len(context.session.tries) < 2,
 }

@@ -350,12 +350,15 @@ class Search:
         document = (await self.fetch([document_id]))[document_id]
         return await self.resources.store.highlights(self.query, leg, document)
 
-    async def facets(self, fields: Sequence[str], size: int = 10) -> dict[str, list[FacetCount]]:
+    async def facets(
+        self, fields: Sequence[str], size: int = 10, settings: Settings | None = None
+    ) -> dict[str, list[FacetCount]]:
         """The most frequent values of these fields in everything that a leg matches: a lexical one where there is one.
+        ``settings`` default to the latest.
 
         Raises ``SettingsError`` for a field that cannot be counted, ``StoreError``. None for a blank query.
         """
-        settings = self.trace.settings if self.trace else None
+        settings = settings or (self.trace.settings if self.trace else None)
         if settings is None or self.query.blank:
             return {}
         legs = sorted(settings.legs, key=lambda name: not isinstance(settings.legs[name], LexicalLeg))

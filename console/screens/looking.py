@@ -1,4 +1,4 @@
-"""What the actions that look closer do on the main screen: strips, why, comparing, tuning."""
+"""What the actions that look closer do on the main screen: strips, filtering, why, comparing, tuning."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from engine.settings.knobs import replace_all
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from console.facets import Filters
     from console.query_set import QuerySet
     from console.screens.compare import Choice
     from console.screens.main import MainScreen
@@ -54,6 +55,23 @@ class LookingDeeds:
         source = strips.source.name if strips.source else ""
         searching = " · Q searches the query set for its own" if whole is None and self.session.judgments else ""
         screen.tell(f"the strips chart {source}{searching}" if strips.wished else "no strips · l shows them")
+
+    # ---- filtering
+
+    def do_filter(self) -> None:
+        """Choose by the values of the index's fields; the lists follow each choice."""
+        from console.screens.facets import FacetScreen
+
+        def choose(filters: Filters, label: str) -> None:
+            self.screen.attempt(lambda: self._filter(filters, label))
+
+        self.screen.app.push_screen(FacetScreen(self.session, choose, lambda: self.screen.perform("undo")))
+
+    def _filter(self, filters: Filters, label: str) -> None:
+        self.session.change({"filter": filters}, label)
+        self.session.rest()
+        self.screen.turned(rests=False)
+        self.screen.asking.settle()
 
     # ---- why
 

@@ -33,6 +33,7 @@ from console.screens.strips import StripsWork
 from console.session import Session
 from console.widgets.bars import FootLine, QueryMark, TitleBar
 from console.widgets.direct import SideBySide, Stacked
+from console.widgets.lines import fit
 from console.widgets.query_line import QueryLine
 from engine.errors import RankscopeError, UsageError
 
@@ -153,7 +154,7 @@ class MainScreen(Screen[None]):
         name = loaded.file.name if loaded.file else "no file"
         dirty = bool(self.session and self.session.dirty)
         try_number = f" · try {self.session.current.number}" if self.session and len(self.session.tries) > 1 else ""
-        self.title_bar.show(name, dirty=dirty, note=try_number, index=self._index_text())
+        self.title_bar.show(name, dirty=dirty, note=try_number + self._filter_note(), index=self._index_text())
         if self.furnished:
             self.panes.mark_focus()
         self._paint_foot()
@@ -170,6 +171,14 @@ class MainScreen(Screen[None]):
             return judging_hints(self.launch.keymap)
         pane = self.pane_of(self.focused) if self.furnished else None
         return hints(pane.action if pane else "", self.context, self.launch.keymap)
+
+    def _filter_note(self) -> str:
+        filters = self.session.settings.filter if self.session else None
+        if not filters:
+            return ""
+        from console.facets import filter_text
+
+        return f" · only {fit(filter_text(filters), self.size.width // 3)}"
 
     def _index_text(self) -> str:
         if self.session is None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engine.records import CandidatePool, Outcome, RanOn, RerankerInfo, StagePart, Status
 from engine.rerankers.base import Opens, Reranker
 from engine.rerankers.cascade import FIRST, rerank_stages, window
-from engine.rerankers.ledger import BEYOND, TERM, UNSCORED, fallback_settings
+from engine.rerankers.ledger import BEYOND, TERM, UNSCORED, fallback_settings, feature_sum
 from engine.rerankers.several import asks
 from engine.rerankers.stage import RerankStage
 from engine.settings.schema import DenseLeg, RerankSettings, Settings
@@ -113,12 +113,12 @@ class Asking:
         self._keep_info(reranker, before)
         todo = self.ids if reranker.info.listwise else todo
         documents = await search.fetch(todo)
-        cosines = await self._cosines(todo)
+        cosines, added = await self._cosines(todo), self._features(todo)
         stage = RerankStage(self.rerank, search.query.positive, reranker, context, resources.cache, self.parts)
         known = search.ledger.known(self.rerank)
         answered = {} if reranker.info.listwise else known
         try:
-            async with aclosing(stage.run([documents[i] for i in todo], cosines, answered)) as answers:
+            async with aclosing(stage.run([documents[i] for i in todo], cosines, added, answered)) as answers:
                 async for _ in answers:
                     if answered is not known and any(not math.isnan(answer.raw) for answer in answered.values()):
                         known.clear()  # scores of another list do not compare with these
@@ -134,6 +134,13 @@ class Asking:
         used = Counter(before.usage if before else {})
         used.update(reranker.info.usage)
         self.search.ledger.keep_info(self.rerank, replace(reranker.info, usage=dict(used)))
+
+    def _features(self, ids: list[str]) -> list[float]:
+        """What the features of these documents add up to, as ``term`` adds them."""
+        if not self.pool.feature_names or not asks(self.rerank, TERM):
+            return [0.0] * len(ids)
+        sums = dict(zip(self.pool.ids, feature_sum(self.settings, self.pool).tolist(), strict=True))
+        return [sums[i] for i in ids]
 
     async def _cosines(self, ids: list[str]) -> list[float]:
         """What the first dense leg gives these documents: ``term`` needs it, even where the leg's weight is 0."""

@@ -144,6 +144,7 @@ class ReplayedSearch(Search):
         super().__init__(replace(resources, store=RecordedStore(recorded, section)), section.query)
         self.recorded = recorded
         self.retrieval = _retrieval(recorded, section)
+        self.ledger.heed(recorded.settings)
         for reranker in section.rerankers:
             _restore(self.ledger, reranker, recorded.ids_at(reranker.ids.get().tolist()))
         leg = next((leg for leg in recorded.settings.legs.values() if isinstance(leg, LexicalLeg)), None)

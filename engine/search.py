@@ -91,7 +91,7 @@ class Search:
         """What ``run`` would ask for. Scores are counted for the fused list as it stands."""
         if self.query.blank:
             return Missing()
-        self.ledger.heed(settings.providers)
+        self.ledger.heed(settings)
         legs = self.retrieval.missing(settings)
         unscored = 0
         if settings.rerank.enabled and self.trace is not None:
@@ -115,7 +115,7 @@ class Search:
         return self._latest
 
     def _ranked(self, settings: Settings) -> Callable[[], Trace]:
-        self.ledger.heed(settings.providers)
+        self.ledger.heed(settings)
         query, hits, documents, analysis = self.query, self.retrieval.hits, self._documents, self.analysis
         pool, effective = self.retrieval.pool(settings), self.ledger.effective(settings)
         askings = rerank_stages(effective)

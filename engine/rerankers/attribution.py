@@ -122,8 +122,8 @@ async def attribute(search: Search, document_id: str) -> AsyncGenerator[Attribut
     stage = await _stage(search, rerank)
     documents = list(variants(document, found))
     known: dict[str, Scored] = {}
-    cosines = [row_score.cosine] * len(documents)
-    async with aclosing(stage.run(documents, cosines, known)) as answers:
+    cosines, features = [row_score.cosine] * len(documents), [0.0] * len(documents)  # the same for all of them
+    async with aclosing(stage.run(documents, cosines, features, known)) as answers:
         async for _ in answers:
             yield _so_far(found, documents, known, stage.reranker.info)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -13,12 +13,13 @@ from engine.records import BoolArray, Document, FloatArray, IntArray, RerankerIn
 
 @dataclass(frozen=True, slots=True)
 class RerankDocument:
-    """A document to score. ``text`` is the filled template, already cut; ``cosine`` and ``features`` serve ``term``."""
+    """A document to score. ``text`` is the filled template, already cut; ``cosine`` and ``features`` (their sum) serve
+    ``term``."""
 
     document: Document
     text: str
     cosine: float = float("nan")
-    features: Mapping[str, float] = field(default_factory=dict)
+    features: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

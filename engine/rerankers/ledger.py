@@ -14,9 +14,10 @@ import msgspec
 import numpy as np
 
 from engine.records import CandidatePool, FloatArray, RerankerInfo, RerankScores, ScoreKind, StageReport
+from engine.rerankers.several import SEVERAL, asks
 from engine.rerankers.term import term_score
 from engine.secrets import shown_url
-from engine.settings.schema import ProviderSettings, RerankSettings, Settings
+from engine.settings.schema import FeatureSettings, ProviderSettings, RerankSettings, Settings
 
 TERM = "term"
 
@@ -56,7 +57,7 @@ def rerank_key(settings: RerankSettings) -> bytes:
 
 
 Key = tuple[bytes, bytes]
-"""A reranker by ``rerank_key``, and what the user's own settings say of its provider."""
+"""A reranker by ``rerank_key``, and what the user's own settings say of its provider or of what it adds."""
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class RerankLedger:
     _instead: dict[Key, RerankSettings] = field(default_factory=dict)
     _reports: dict[Key, StageReport] = field(default_factory=dict)
     _own: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    _features: Mapping[str, FeatureSettings] = field(default_factory=dict)
     _last: tuple[RerankSettings | None, Key] = (None, (b"", b""))
     _turns: dict[Key, asyncio.Lock] = field(default_factory=dict)
 
@@ -78,10 +80,12 @@ class RerankLedger:
         """Held while a reranker is asked for the query: who comes second finds the first one's scores here."""
         return self._turns.setdefault(self._key(settings), asyncio.Lock())
 
-    def heed(self, own: Mapping[str, ProviderSettings]) -> None:
-        """From now on these are the user's own providers: what one scored as it was set before is another's answer."""
-        if own is not self._own:
-            self._own, self._last = own, (None, (b"", b""))
+    def heed(self, settings: Settings) -> None:
+        """From now on these are the user's own providers, and the features that ``term`` adds to its vote as one of
+        several: what was scored as they were set before is another's answer."""
+        if settings.providers is not self._own or settings.features is not self._features:
+            self._own, self._features = settings.providers, settings.features
+            self._last = (None, (b"", b""))
 
     def _key(self, settings: RerankSettings) -> Key:
         """The key of a reranker, remembered for the settings object that was asked for last."""
@@ -91,6 +95,8 @@ class RerankLedger:
 
     def _own_key(self, settings: RerankSettings) -> bytes:
         own = self._own.get(settings.provider)
+        if settings.provider == SEVERAL and self._features and asks(settings, TERM):
+            return msgspec.json.encode(self._features)
         return b"" if own is None else msgspec.json.encode(own)
 
     def effective(self, settings: Settings) -> Settings:

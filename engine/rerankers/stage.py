@@ -34,18 +34,23 @@ class RerankStage:
     parts: list[tuple[StagePart, ...]] = field(default_factory=list)
 
     async def run(
-        self, documents: Sequence[Document], cosines: Sequence[float], known: dict[str, Scored]
+        self,
+        documents: Sequence[Document],
+        cosines: Sequence[float],
+        features: Sequence[float],
+        known: dict[str, Scored],
     ) -> AsyncGenerator[int, None]:
         """Score the documents and add them to ``known``, always as a prefix; yields how many have an answer so far.
+        ``features`` are what a document's features add up to.
 
         Raises ``RerankerError`` or whatever the reranker raises, with what came before kept.
         """
         items = []
         template = Template.parse(self.settings.text, "rerank.text")
-        for document, cosine in zip(documents, cosines, strict=True):
+        for document, cosine, added in zip(documents, cosines, features, strict=True):
             text, cut = template.fill(document, self.settings.max_chars)
             if text.strip():
-                items.append((RerankDocument(document, text, cosine), cut))
+                items.append((RerankDocument(document, text, cosine, added), cut))
             else:
                 known[document.id] = UNSCORED
         if limit := self.reranker.info.limit:

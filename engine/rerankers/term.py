@@ -120,7 +120,7 @@ class TermReranker:
     def _score(self, scorer: TermScorer, start: int, batch: list[RerankDocument]) -> RerankBatch:
         tokens = np.array([scorer.similarity(item.document) for item in batch])
         cosines = np.array([item.cosine for item in batch])
-        features = np.array([sum(item.features.values()) for item in batch])
+        features = np.array([item.features for item in batch])
         return RerankBatch(start, term_score(tokens, cosines, features, self._settings), token_similarity=tokens)
 
 

@@ -17,6 +17,7 @@ from engine.evaluation.tuning.space import Space, lattice
 from engine.pipeline import Pipeline
 from engine.records import CandidatePool, Leg
 from engine.rerankers.ledger import TERM
+from engine.rerankers.several import asks
 from engine.retrieval import leg_key
 from engine.search import Search
 from engine.settings.schema import LexicalLeg, Settings
@@ -73,7 +74,7 @@ class Gathered:
 def _key(settings: Settings) -> bytes:
     """What pools and rerank scores depend on; weights, fusion and cut work on what is here."""
     rerank = settings.rerank
-    inside = [settings.features, rerank.vector_weight] if rerank.provider == TERM else []
+    inside = [settings.features, rerank.vector_weight] if asks(rerank, TERM) else []
     legs = [leg_key(leg, settings) for leg in settings.legs.values()]
     return msgspec.json.encode([legs, list(settings.features), rerank.enabled, inside])
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.errors import RerankerError, SettingsError
@@ -15,7 +16,7 @@ from engine.records import RerankerInfo, ScoreKind, Status
 from engine.rerankers.base import RerankBatch, RerankDocument
 from engine.rerankers.panel import Panel
 from engine.rerankers.several import members_of, named
-from engine.settings.schema import RerankSettings, Settings
+from engine.settings.schema import FeatureSettings, RerankSettings, Settings
 from engine.trace import Trace
 from tests.corpus import WatchedStore, build, changed, pipeline_on
 
@@ -230,6 +231,30 @@ async def test_several_are_fused_by_rank_in_one_stage(store: WatchedStore) -> No
         Status.FAILED,
         "out of letters",
     )
+
+
+async def test_term_votes_with_the_features_that_it_adds_alone(store: WatchedStore) -> None:
+    """As one of several as by itself; and a feature that weighs more is another vote."""
+    long = Letters(1)
+    pipeline = pipeline_on(store, long=lambda *_: long)
+    several = changed(SETTINGS, rerank={"provider": "several", "model": "term, long"})
+
+    def weighed(settings: Settings, weight: float) -> Settings:
+        features = {"pagerank": FeatureSettings(field="pagerank", weight=weight)}
+        return msgspec.structs.replace(settings, features=features)
+
+    for weight in (0.0, 5.0):
+        alone = pipeline.begin(QUERY)
+        trace = await alone.finish(weighed(SETTINGS, weight))
+        panel = Panel(alone, trace.settings, members("term", "long"))
+        async for _ in panel.run():
+            pass
+        trace = await pipeline.search(QUERY, weighed(several, weight))
+        assert [trace.pool.ids[row] for row in trace.ranking.order[:7]] == list(panel.fused())
+    search = pipeline.begin(QUERY)
+    await search.finish(weighed(several, 0.0))
+    assert not search.missing(weighed(several, 0.0))
+    assert search.missing(weighed(several, 5.0)).rerank == 7
 
 
 @pytest.mark.parametrize("model", ["", "term", "term, term", "term, several/term"])

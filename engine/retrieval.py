@@ -102,7 +102,9 @@ class Retrieval:
         candidates = self.candidates(settings)
         wanted = []
         for index, name in enumerate(self.answered(settings)):
-            absent, done = candidates.absent[index], self._completed.get(name)
+            if self.hits[name].every is not None:
+                continue
+            absent, done = candidates.absent(index), self._completed.get(name)
             ids = absent
             if done is not None:
                 known = frozenset(done.ids)
@@ -179,7 +181,7 @@ class Retrieval:
         candidates = self.candidates(settings)
         legs = self.answered(settings)
         columns = [pools.LegColumn(self._leg(name, settings), self.hits[name]) for name in legs]
-        completed = [self._known(name, candidates.absent[i]) for i, name in enumerate(legs)]
+        completed = [self._known(name, candidates, i) for i, name in enumerate(legs)]
         features = {
             name: np.array([self._features.get(spec.field, {}).get(i, np.nan) for i in candidates.ids])
             for name, spec in settings.features.items()
@@ -188,10 +190,10 @@ class Retrieval:
         groups = tuple(group.get(i, "") for i in candidates.ids) if settings.cut.group else ()
         return pools.build(candidates, columns, completed, features, groups)
 
-    def _known(self, name: str, ids: tuple[str, ...]) -> LegHits | None:
-        """The leg's completed scores of these documents, NaN for those it was not asked for."""
+    def _known(self, name: str, candidates: pools.Candidates, leg: int) -> LegHits | None:
+        """The completed scores of what the leg did not return, NaN for those it was not asked for."""
         done = self._completed.get(name)
-        if done is None or done.ids == ids:
+        if done is None or done.ids == (ids := candidates.absent(leg)):
             return done
         place = {i: at for at, i in enumerate(done.ids)}
         at = np.array([place.get(i, -1) for i in ids], dtype=np.int64)

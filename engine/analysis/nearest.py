@@ -23,17 +23,16 @@ def nearest(
     limit = LIMIT if len(word) > 5 else 1
     if not 3 <= len(word) <= 250:
         return ()
-    places = [
-        place
-        for first in sorted({*word[:2]})
-        for place in range(bisect_left(vocabulary, first), bisect_left(vocabulary, first + "\U0010ffff"))
-        if abs(len(vocabulary[place]) - len(word)) <= limit
-    ]
-    edits = distances(word, [vocabulary[place] for place in places])
-    near = [
+    terms: dict[int, str] = {}
+    for first in sorted({*word[:2]}):
+        begin, end = bisect_left(vocabulary, first), bisect_left(vocabulary, first + "\U0010ffff")
+        near = enumerate(vocabulary[begin:end], begin)
+        terms |= {place: term for place, term in near if abs(len(term) - len(word)) <= limit}
+    places, edits = list(terms), distances(word, list(terms.values()))
+    found = [
         (int(edits[at]), -(frequencies[places[at]] if frequencies else 0), places[at]) for at in _within(edits, limit)
     ]
-    return tuple(vocabulary[place] for _, _, place in sorted(near)[:size])
+    return tuple(terms[place] for _, _, place in sorted(found)[:size])
 
 
 def _within(edits: npt.NDArray[np.uint8], limit: int) -> list[int]:

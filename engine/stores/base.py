@@ -37,6 +37,24 @@ class LegRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class EveryScore:
+    """What a leg gives each document of the index, by row: ``scores`` float64[documents], 0 or NaN where it does not
+    find it, and its parts per field, each float64[documents]."""
+
+    scores: FloatArray
+    fields: tuple[FloatArray, ...] = ()
+
+    def at(self, rows: IntArray) -> tuple[FloatArray, FloatArray | None]:
+        """(float64[k], float64[k, fields] or None): the same of these rows."""
+        scores = self.scores[rows]
+        if not self.fields:
+            return scores, None
+        parts = np.stack([part[rows] for part in self.fields], axis=1)
+        parts[scores == 0.0] = 0.0  # words of a document that does not match as a whole
+        return scores, parts
+
+
+@dataclass(frozen=True, slots=True)
 class LegHits:
     """A leg's answer, best first, equal scores in index order.
 
@@ -47,6 +65,7 @@ class LegHits:
     total         documents that match, beyond top_k as well
     time_parts    where the time went, on the clock ``perf_counter`` in milliseconds
     missing       what the answer lacks (a part of the index did not answer), '' for nothing
+    every         of an index so small that each document was scored anyway: nothing is left to complete
     """
 
     ids: tuple[str, ...]
@@ -57,6 +76,7 @@ class LegHits:
     field_scores: FloatArray | None = None
     time_parts: tuple[StagePart, ...] = ()
     missing: str = ""
+    every: EveryScore | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from engine import pool as pools
 from engine.records import Leg, ScoreKind
-from engine.stores.base import LegHits
+from engine.stores.base import EveryScore, LegHits
 
 
 def hits(rows: list[int], scores: list[float], fields: list[list[float]] | None = None) -> LegHits:
@@ -28,8 +30,8 @@ def test_the_union_stands_in_index_order_with_every_leg_in_its_place() -> None:
     dense = hits([2, 9], [0.8, 0.4])
     candidates = pools.unite([lexical, dense])
     assert candidates.ids == ("d2", "d7", "d9")
-    assert candidates.absent[0] == ("d9",)
-    assert candidates.absent[1] == ("d7",)
+    assert candidates.absent(0) == ("d9",)
+    assert candidates.absent(1) == ("d7",)
     completed = [hits([9], [0.5], [[0.5, 0.0]]), hits([7], [np.nan])]
     pool = pools.build(
         candidates,
@@ -44,6 +46,17 @@ def test_the_union_stands_in_index_order_with_every_leg_in_its_place() -> None:
     assert pool.field_scores["lexical"].tolist() == [[0.0, 3.0], [4.0, 1.0], [0.5, 0.0]]
     assert "dense" not in pool.field_scores
     assert pool.groups == ("a", "", "a")
+    every = EveryScore(np.arange(10.0), (np.arange(10.0), np.zeros(10)))
+    known = pools.LegColumn(LEXICAL, replace(lexical, every=every))
+    without_asking = pools.build(candidates, [known, pools.LegColumn(DENSE, dense)], [None, completed[1]], {})
+    assert without_asking.scores[:, 0].tolist() == [2.0, 7.0, 9.0]
+    assert without_asking.field_scores["lexical"].tolist() == [[2.0, 0.0], [7.0, 0.0], [9.0, 0.0]]
+
+
+def test_rows_far_apart_are_united_as_near_ones_are() -> None:
+    far = pools.unite([hits([7_000_000, 2], [5.0, 3.0]), hits([2, 900], [0.8, 0.4])])
+    assert far.ids == ("d2", "d900", "d7000000")
+    assert [place.tolist() for place in far.places] == [[2, 0], [0, 1]]
 
 
 def test_without_completion_a_score_stays_absent() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+import numpy as np
+
 from engine.analysis.nearest import nearest
 from engine.analysis.query import Query
 from engine.records import Analysis, Document, QueryTerm
@@ -17,7 +19,7 @@ from engine.stores.embedded.search import Searcher
 
 
 class _Vocabulary(Sequence[str]):
-    """The sorted terms of a field, decoded one at a time."""
+    """The sorted terms of a field, decoded when they are looked at."""
 
     def __init__(self, postings: Postings) -> None:
         self._terms = postings.terms
@@ -31,7 +33,7 @@ class _Vocabulary(Sequence[str]):
     def __getitem__(self, at: slice) -> Sequence[str]: ...
     def __getitem__(self, at: int | slice) -> str | Sequence[str]:
         if isinstance(at, slice):
-            return [self[i] for i in range(*at.indices(len(self)))]
+            return self._terms.take(np.arange(*at.indices(len(self))))
         return self._terms[at].decode()
 
 

@@ -55,7 +55,7 @@ class IdTable:
         return np.array(names, dtype=object), dict(zip(names, range(len(names)), strict=True))
 
     def ids(self, rows: npt.NDArray[np.integer[Any]]) -> tuple[str, ...]:
-        return tuple(self.names.take(rows) if self._decoded is None else self._decoded[0][rows])
+        return tuple(self.names.take(rows) if self._decoded is None else self._decoded[0][rows].tolist())
 
     def rows(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
         """int64[len(ids)]: the row of each id, −1 where there is no such document."""

@@ -24,6 +24,9 @@ _EXACT_BYTES = 1 << 18
 _SPARSE = 4
 """Below one row in four a filter's rows are gathered instead of multiplying all."""
 
+_MOST = 2
+"""From one row in so many on that is wanted, all are scored exactly at once."""
+
 Vectors = npt.NDArray[np.float32]
 
 
@@ -51,33 +54,46 @@ class VectorSpace:
         """float64[len(rows)]: cosine or dot product; NaN where a row has no vector or is below 0."""
         result = np.full(rows.size, np.nan)
         known = np.flatnonzero(rows >= 0)
-        step = max(2, _EXACT_BYTES // (8 * max(1, query.size)))
+        step = _exact_rows(query)
         for at in range(0, known.size, step):
             part = known[at : at + step]
-            # a sum along each row, so that a row's score does not depend on its neighbours; einsum would sum a row
-            # that is alone in pieces of 8,192 numbers
-            pair = rows[part] if part.size > 1 else np.repeat(rows[part], 2)
-            result[part] = np.einsum("ij,j->i", self.matrix[pair].astype(np.float64), query)[: part.size]
+            result[part] = _exact(self.matrix[rows[part]], query)
+        return self._bounded(result)
+
+    def every(self, query: FloatArray) -> FloatArray:
+        """The same of every row, read in place."""
+        step = _exact_rows(query)
+        blocks = (self.matrix[at : at + step] for at in range(0, len(self.matrix), step))
+        return self._bounded(np.concatenate([_exact(block, query) for block in blocks]))
+
+    def _bounded(self, scores: FloatArray) -> FloatArray:
         # a stored unit vector is of length 1 to float32 alone
-        return np.clip(result, -1.0, 1.0, out=result) if self.cosine else result
+        return np.clip(scores, -1.0, 1.0, out=scores) if self.cosine else scores
 
     def search(
         self, vector: npt.NDArray[np.float32], k: int, mask: BoolArray | None
-    ) -> tuple[IntArray, FloatArray, int]:
-        """The k best rows that ``mask`` admits, their float64 scores, and how many rows could have come."""
+    ) -> tuple[IntArray, FloatArray, int, FloatArray | None]:
+        """(the k best rows that ``mask`` admits, their float64 scores, how many could have come, the scores of all
+        rows where most had to be scored)."""
         query = self.query(vector)
         if query is None:
-            return np.zeros(0, dtype=np.int64), np.zeros(0), 0
+            return np.zeros(0, dtype=np.int64), np.zeros(0), 0, None
+        wanted = k if mask is None else min(k, int(np.count_nonzero(mask)))
+        if 0 < len(self.matrix) <= wanted * _MOST:
+            every = self.every(query)
+            admitted = every if mask is None else np.where(mask, every, np.nan)
+            best = top_k(admitted, k, above=-np.inf)
+            return best, admitted[best], int(np.count_nonzero(~np.isnan(admitted))), every
         rows, approximate, total = self._products(query.astype(np.float32), mask)
         first = top_k(approximate, k, above=-np.inf)
         if not first.size:
-            return first, np.zeros(0), total
+            return first, np.zeros(0), total, None
         slack = 2 * self._rounding(query)
         close = np.flatnonzero(approximate >= approximate[first[-1]] - slack)
         candidates = close if rows is None else rows[close]
         exact = self.scores(query, candidates)
         best = top_k(exact, k, above=-np.inf)
-        return candidates[best], exact[best], total
+        return candidates[best], exact[best], total, None
 
     def _products(self, query: Vectors, mask: BoolArray | None) -> tuple[IntArray | None, Vectors, int]:
         """(rows or None for all, float32 products with NaN for what cannot come, how many can come)."""
@@ -104,3 +120,16 @@ class VectorSpace:
         """How far a float32 product can lie from the exact one: (d + 2) roundings of at most |q| · |x|."""
         norm = float(np.sqrt(query @ query))
         return (query.size + 2) * float(np.finfo(np.float32).eps) * norm * self.max_norm
+
+
+def _exact_rows(query: FloatArray) -> int:
+    """How many rows are scored at a time; two at least."""
+    return max(2, _EXACT_BYTES // (8 * max(1, query.size)))
+
+
+def _exact(block: Vectors, query: FloatArray) -> FloatArray:
+    """float64[rows] products, a sum along each row, so that a row's score does not depend on its neighbours."""
+    # einsum would sum a row that is alone in pieces of 8,192 numbers
+    rows = block if len(block) > 1 else np.repeat(block, 2, axis=0)
+    scores: FloatArray = np.einsum("ij,j->i", rows.astype(np.float64), query)[: len(block)]
+    return scores

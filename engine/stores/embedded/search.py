@@ -18,7 +18,7 @@ from engine.analysis.synonyms import Expansion, Synonyms, read
 from engine.errors import SettingsError
 from engine.records import BoolArray, FieldValue, FloatArray, IntArray
 from engine.settings.schema import DenseLeg, LexicalLeg
-from engine.stores.base import LegHits, LegRequest
+from engine.stores.base import EveryScore, LegHits, LegRequest
 from engine.stores.embedded import bm25
 from engine.stores.embedded.index import EmbeddedIndex
 from engine.stores.embedded.knn import VectorSpace
@@ -37,6 +37,9 @@ _PLANS = 1024
 
 _MANY = 16
 """From one row in so many on, a completion sums up all documents as the search does."""
+
+_SMALL = 4096
+"""Documents up to which an answer keeps the score of each: nothing has to be asked for twice."""
 
 _NOTHING = np.zeros(0, dtype=np.int64)
 SynonymsKey = tuple[Path, int] | None
@@ -98,23 +101,23 @@ class Searcher:
         self, request: LegRequest, leg: LexicalLeg, plan: Plan, ids: Sequence[str], rows: IntArray
     ) -> LegHits:
         """The same by the search's own sums: they are fewer steps than looking up many rows in every term."""
-        parts, every = self._lexical_scores(request, leg, plan)
-        scores = every[rows]
-        fields = np.stack([part[rows] for part in parts], axis=1) if parts else np.zeros((rows.size, 0))
-        fields[scores == 0.0] = 0.0
-        scores[rows < 0], fields[rows < 0] = np.nan, np.nan
+        scores, fields = self._lexical_scores(request, leg, plan).at(rows)
+        scores[rows < 0] = np.nan
+        if fields is not None:
+            fields[rows < 0] = np.nan
         return LegHits(tuple(ids), rows, scores, rows.size, plan.fields, fields)
 
     def _search_lexical(self, request: LegRequest, leg: LexicalLeg) -> LegHits:
         plan = self.plan(request.query, leg)
-        parts, scores = self._lexical_scores(request, leg, plan)
-        total = int(np.count_nonzero(scores))
-        rows = self._best(scores, leg.top_k, request.group)
-        fields = np.stack([part[rows] for part in parts], axis=1) if parts else np.zeros((0, 0))
-        return LegHits(self.index.ids.ids(rows), rows, scores[rows], total, plan.fields, fields)
+        every = self._lexical_scores(request, leg, plan)
+        total = int(np.count_nonzero(every.scores))
+        rows = self._best(every.scores, leg.top_k, request.group)
+        scores, fields = every.at(rows)
+        kept = every if len(self.index) <= _SMALL else None
+        return LegHits(self.index.ids.ids(rows), rows, scores, total, plan.fields, fields, every=kept)
 
-    def _lexical_scores(self, request: LegRequest, leg: LexicalLeg, plan: Plan) -> tuple[list[FloatArray], FloatArray]:
-        """(per field, summed) float64[documents] scores; the sum is 0 where a document does not match."""
+    def _lexical_scores(self, request: LegRequest, leg: LexicalLeg, plan: Plan) -> EveryScore:
+        """What the leg gives every document: 0 where it does not match."""
         postings, documents = self.index.postings, len(self.index)
         parts = bm25.field_scores(plan, postings, leg, documents)
         scores = bm25.total(parts, documents)
@@ -124,20 +127,20 @@ class Searcher:
         mask = self._mask_of(request)
         if mask is not None:
             scores[~mask] = 0.0
-        return parts, scores
+        return EveryScore(scores, tuple(parts))
 
     def _search_dense(self, request: LegRequest, leg: DenseLeg) -> LegHits:
         mask = self._mask_of(request)
         if request.vector is None:
             return LegHits((), _NOTHING, np.zeros(0), 0)
         space = self._vector_space()
-        if not request.group:
-            rows, scores, total = space.search(request.vector, leg.top_k, mask)
-        else:
-            rows, scores, total = space.search(request.vector, len(self.index), mask)
+        k = len(self.index) if request.group else leg.top_k
+        rows, scores, total, every = space.search(request.vector, k, mask)
+        if request.group:
             best = self._one_per_group(rows, request.group)[: leg.top_k]
             rows, scores = rows[best], scores[best]
-        return LegHits(self.index.ids.ids(rows), rows, scores, total)
+        kept = None if every is None or len(self.index) > _SMALL else EveryScore(every)
+        return LegHits(self.index.ids.ids(rows), rows, scores, total, every=kept)
 
     def _best(self, scores: FloatArray, k: int, group: str) -> IntArray:
         """The rows of the k best scores above 0; with ``group`` the best of each of its values."""
@@ -158,7 +161,7 @@ class Searcher:
         """bool[documents] of what the leg matches; for a dense leg all that have a vector."""
         leg = request.settings
         if isinstance(leg, LexicalLeg):
-            return self._lexical_scores(request, leg, self.plan(request.query, leg))[1] > 0
+            return self._lexical_scores(request, leg, self.plan(request.query, leg)).scores > 0
         mask = self._mask_of(request)
         present = ~np.isnan(self._vector_space().matrix[:, 0])
         return present if mask is None else present & mask

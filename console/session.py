@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 
 _NO_GRADES: Mapping[str, int] = {}
+SHOWN = 60
+"""Texts asked for with the fused list: a tall screen's worth."""
 METRICS = ("ndcg@10", "ndcg_exp@10", "mrr@10", "precision@10", "recall@100", "map")
 """What to measure by, one after the other; every other metric by its name."""
 
@@ -91,6 +93,7 @@ class Session:
         self.rest()
         self.generation += 1
         self.search = self.pipeline.begin(text, syntax=syntax)
+        self.search.shown = SHOWN
         return self._follow(self.search)
 
     def settle(self) -> AsyncIterator[Event]:

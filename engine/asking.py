@@ -131,9 +131,12 @@ class Asking:
 
     def _keep_info(self, reranker: Reranker, before: RerankerInfo | None) -> None:
         """What answers, its usage added to what earlier askings for the same query took."""
-        used = Counter(before.usage if before else {})
-        used.update(reranker.info.usage)
-        self.search.ledger.keep_info(self.rerank, replace(reranker.info, usage=dict(used)))
+        info = reranker.info
+        if before is not None and before.usage:
+            used = Counter(before.usage)
+            used.update(info.usage)
+            info = replace(info, usage=dict(used))
+        self.search.ledger.keep_info(self.rerank, info)
 
     def _features(self, ids: list[str]) -> list[float]:
         """What the features of these documents add up to, as ``term`` adds them."""

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from types import TracebackType
 
 from engine.analysis.query import Query, parse
@@ -47,11 +46,9 @@ class Pipeline:
         query = parse(text, self.store.info.text_fields) if syntax else Query.plain(text)
         return Search(self.resources, query)
 
-    async def run(self, text: str, settings: Settings, *, syntax: bool = True) -> AsyncGenerator[Event, None]:
+    def run(self, text: str, settings: Settings, *, syntax: bool = True) -> AsyncGenerator[Event, None]:
         """The search event by event, ending with ``Finished``."""
-        async with aclosing(self.begin(text, syntax=syntax).run(settings)) as events:
-            async for event in events:
-                yield event
+        return self.begin(text, syntax=syntax).run(settings)
 
     async def search(self, text: str, settings: Settings, *, syntax: bool = True) -> Trace:
         """The whole search."""

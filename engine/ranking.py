@@ -27,7 +27,7 @@ from engine.records import (
     RerankScores,
 )
 
-__all__ = ["FeatureWeight", "WeightGrid", "Weighting", "fused_scores", "rank", "top_rows"]
+__all__ = ["FeatureWeight", "WeightGrid", "Weighting", "fuse", "fused_scores", "rank", "top_rows"]
 
 _THRESHOLD = DROP_RULES.index(DropRule.THRESHOLD)
 _GROUP = DROP_RULES.index(DropRule.GROUP)
@@ -47,11 +47,38 @@ class _Reranked:
     warnings: tuple[str, ...] = ()
 
 
-def rank(pool: CandidatePool, rerank: RerankScores | None, weighting: Weighting) -> Ranking:
-    """The pool in order under ``weighting``, with the account of every document.
+@dataclass(frozen=True, slots=True)
+class FusedPool:
+    """What ``rank`` knows before a reranker's scores: int64[m] ``order`` and int64[n] ``rank``, from 1; float64[legs]
+    effective ``weights``; float64[legs, n] ``contribution``; float64[n] ``features`` and ``score``, NaN where a
+    document is not ranked."""
 
-    Raises ``SettingsError`` for an unknown normaliser, combiner or blend, and for one that refuses a leg's kind.
-    """
+    pool: CandidatePool
+    weighting: Weighting
+    base: Basis
+    weights: FloatArray
+    contribution: FloatArray
+    features: FloatArray
+    score: FloatArray
+    order: IntArray
+    rank: IntArray
+
+
+class Fuser:
+    """Fuses a pool once for every look that differs in rerank scores alone: the last one is kept."""
+
+    def __init__(self) -> None:
+        self._last: FusedPool | None = None
+
+    def __call__(self, pool: CandidatePool, weighting: Weighting) -> FusedPool:
+        last = self._last
+        if last is None or last.pool is not pool or last.weighting != weighting:
+            self._last = last = fuse(pool, weighting)
+        return last
+
+
+def fuse(pool: CandidatePool, weighting: Weighting) -> FusedPool:
+    """The pool in fused order. Raises ``SettingsError`` as ``rank`` does."""
     weights = weights_of(pool, weighting)
     base = basis(pool, weighting, weights > 0)
     effective = base.effective(weights[None, :], weighting)[0]
@@ -61,30 +88,43 @@ def rank(pool: CandidatePool, rerank: RerankScores | None, weighting: Weighting)
     if not base.eligible.all():
         fused[~base.eligible] = np.nan
         contribution[:, ~base.eligible] = 0.0
-    fused_order = base.order(fused)
-    fused_rank = _places(fused_order, len(pool))
+    order = base.order(fused)
+    places = _places(order, len(pool))
+    return FusedPool(pool, weighting, base, effective, contribution, features, fused, order, places)
+
+
+def rank(
+    pool: CandidatePool, rerank: RerankScores | None, weighting: Weighting, fused: FusedPool | None = None
+) -> Ranking:
+    """The pool in order under ``weighting``, with the account of every document. ``fused`` is the pool fused under this
+    weighting, where somebody has it already.
+
+    Raises ``SettingsError`` for an unknown normaliser, combiner or blend, and for one that refuses a leg's kind.
+    """
+    fused = fused or fuse(pool, weighting)
+    base = fused.base
     nan = np.full(len(pool), np.nan)
-    after = _Reranked(fused_order, ~np.isnan(fused), fused, nan, nan, nan)
+    after = _Reranked(fused.order, ~np.isnan(fused.score), fused.score, nan, nan, nan)
     stages: list[RankedStage] = []
     asked = rerank.stages if rerank is not None and weighting.rerank_enabled else ()
     for index, blending in enumerate((weighting.blending, *weighting.cascade)):
         scores = asked[index] if index < len(asked) else None
-        before, after = after, _rerank(scores, blending, after, features)
+        before, after = after, _rerank(scores, blending, after, fused.features)
         if weighting.cascade:
             shown = nan if after is before else np.where(after.scored, after.rerank_score, np.nan)
             stages.append(RankedStage(_places(after.order, len(pool)), shown))
     results, dropped, warning = _cut(pool, weighting, base, after)
     return Ranking(
         order=after.order,
-        fused_order=fused_order,
+        fused_order=fused.order,
         results=results,
-        rank=fused_rank if after.order is fused_order else _places(after.order, len(pool)),
-        fused_rank=fused_rank,
+        rank=fused.rank if after.order is fused.order else _places(after.order, len(pool)),
+        fused_rank=fused.rank,
         score=after.score,
-        fused_score=fused,
-        leg_weight=effective,
+        fused_score=fused.score,
+        leg_weight=fused.weights,
         normalized=base.normalized.T,
-        contribution=contribution.T,
+        contribution=fused.contribution.T,
         feature_contribution=base.features.T,
         rerank_score=after.rerank_score,
         blend_fused=after.fused_part,
@@ -162,7 +202,7 @@ def _cut(
     pool: CandidatePool, weighting: Weighting, base: Basis, after: _Reranked
 ) -> tuple[IntArray, npt.NDArray[np.int8], tuple[str, ...]]:
     """The rows that stay, why each other document is left out, and a warning where the threshold cut fused scores."""
-    kept, dropped = after.order, base.dropped
+    kept, dropped = after.order, base.dropped.copy()
     warnings: tuple[str, ...] = ()
     if weighting.threshold:
         reranked = bool((after.rerank_score == after.rerank_score).any())

@@ -16,7 +16,7 @@ from functools import cache
 from engine.analysis.query import Query
 from engine.asking import rerank
 from engine.embedders.registry import runs_on
-from engine.ranking import Weighting, rank
+from engine.ranking import Fuser, Weighting, rank
 from engine.records import Analysis, Document, Outcome, QueryTerm, RanOn, RerankScores, StageReport
 from engine.rerankers.cascade import FIRST, rerank_stages, window
 from engine.rerankers.ledger import RerankLedger, rerank_scores
@@ -26,9 +26,6 @@ from engine.settings.schema import DenseLeg, LexicalLeg, RerankSettings, Setting
 from engine.stages import StageRecorder
 from engine.stores.base import FacetCount, Highlight
 from engine.trace import Event, Finished, Fused, Trace
-
-SHOWN = 60
-"""Texts fetched at once, beyond those that are reranked: a tall screen's worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +40,20 @@ class Missing:
 
 
 class Search:
-    """One query against one pipeline. Not for use from several tasks at once: a new ``run`` replaces the old."""
+    """One query against one pipeline. Not for use from several tasks at once: a new ``run`` replaces the old.
+
+    ``shown`` is how much of the fused list somebody is about to look at: so many texts are fetched with it, beside the
+    results' and those that are reranked.
+    """
 
     def __init__(self, resources: Resources, query: Query) -> None:
         self.query = query
+        self.shown = 0
         self.resources = resources
         self.retrieval = Retrieval(resources.store.info, query)
         self.ledger = RerankLedger()
         self._latest: Callable[[], Trace] | None = None
+        self._fuser = Fuser()
         self._analysis: tuple[LexicalLeg, Analysis] | None = None
         self._documents: dict[str, Document] = {}
         self._stages: dict[str, StageReport] = {}
@@ -123,15 +126,18 @@ class Search:
         rows = self.retrieval.rows(settings) if any(scores for scores, _, _ in known) else {}
         stages = self._reports(askings)
         totals = {name: hits[name].total for name in settings.legs if name in hits}
+        fuse = self._fuser  # and not self: a search that is done is to go without the collector
+        noted = self.resources.notes(settings)
 
         @cache
         def trace() -> Trace:
-            none = RerankScores.none(len(pool))
-            first, *further = [rerank_scores(*each, effective, pool, rows) for each in known] or [none]
-            scores = replace(first, cascade=tuple(further))
-            ranking = rank(pool, scores, Weighting.of(effective))
+            found = [rerank_scores(*each, effective, pool, rows) for each in known]
+            first, *further = found or [RerankScores.none(len(pool))]
+            scores = replace(first, cascade=tuple(further)) if further else first
+            weighting = Weighting.of(effective)
+            ranking = rank(pool, scores, weighting, fuse(pool, weighting))
             reranker, *cascade = [info for _, info, _ in known] or [None]
-            said = [text for info in (reranker, *cascade) if info for text in info.warnings]
+            said = [*noted, *(text for info in (reranker, *cascade) if info for text in info.warnings)]
             return Trace(
                 query,
                 settings,
@@ -185,20 +191,20 @@ class Search:
         try:
             if self.query.blank:
                 recorder.skipped("analyse", "blank", "nothing was typed")
-                return self._settled(settings, recorder)
+                return await self._settled(settings, recorder)
             await self._retrieve(settings, recorder)
             await self._complete(settings, recorder)
             trace = await self._fuse(settings, recorder)
             recorder.emit(Fused(trace))
             await rerank(self, settings, recorder, self.top_ids(settings, trace))
-            return self._settled(settings, recorder)
+            return await self._settled(settings, recorder)
         finally:
             self._keep(recorder)
 
     def _keep(self, recorder: StageRecorder) -> None:
         self._stages.update({report.name: report for report in recorder.reports})
 
-    def _settled(self, settings: Settings, recorder: StageRecorder) -> Trace:
+    async def _settled(self, settings: Settings, recorder: StageRecorder) -> Trace:
         """The last ranking, with the stages ``blend`` and ``cut`` reported."""
         start = recorder.started("blend")
         trace = self.rank(settings)
@@ -207,6 +213,7 @@ class Search:
         start = recorder.started("cut")
         done = Outcome(done=len(trace.ranking.results), total=len(trace.ranking.order))
         recorder.finished("cut", start, RanOn.LOOP, done)
+        await self._fetch_shown(settings, trace, recorder)
         return self._with_stages(trace, recorder)
 
     def _with_stages(self, trace: Trace, recorder: StageRecorder) -> Trace:
@@ -222,7 +229,8 @@ class Search:
     async def _retrieve(self, settings: Settings, recorder: StageRecorder) -> None:
         """Analyse, embed and the missing legs, concurrently; each may fail alone."""
         missing = self.retrieval.missing(settings)
-        self._forget_failures(settings)
+        for name in missing:
+            self._stages.pop(name, None)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._analyse(settings, recorder))
             for name in settings.legs:
@@ -230,10 +238,6 @@ class Search:
                     group.create_task(self._leg(name, settings, recorder))
                 elif settings.weights.get(name, 0) <= 0 and name not in self.retrieval.hits:
                     recorder.skipped(name, "weight-zero", f"weights.{name} is 0")
-
-    def _forget_failures(self, settings: Settings) -> None:
-        for name in self.retrieval.missing(settings):
-            self._stages.pop(name, None)
 
     async def _analyse(self, settings: Settings, recorder: StageRecorder) -> None:
         leg = next((leg for leg in settings.legs.values() if isinstance(leg, LexicalLeg)), None)
@@ -317,13 +321,17 @@ class Search:
         start = recorder.started("fuse")
         trace = self.rank(settings)
         recorder.finished("fuse", start, RanOn.LOOP, Outcome(done=len(trace.ranking.order), total=len(trace.pool)))
-        order = trace.ranking.fused_order
-        depth = max(settings.cut.offset + settings.cut.top_k, SHOWN, settings.rerank.top_n)
-        ids = [trace.pool.ids[row] for row in order[:depth]]
+        await self._fetch_shown(settings, trace, recorder)
+        return self._with_stages(trace, recorder)
+
+    async def _fetch_shown(self, settings: Settings, trace: Trace, recorder: StageRecorder) -> None:
+        """The texts of the results, of what is reranked, and of what somebody is about to look at."""
+        depth = max(self.shown, settings.rerank.top_n if settings.rerank.enabled else 0)
+        rows = (*trace.ranking.fused_order[:depth].tolist(), *trace.ranking.results.tolist())
+        ids = [trace.pool.ids[row] for row in rows]
         if any(i not in self._documents for i in ids):
             ran_on = self.resources.store.info.ran_on
             await recorder.run("fetch", lambda: self.fetch(ids), ran_on=ran_on, budget_ms=settings.budget.leg_ms)
-        return self._with_stages(trace, recorder)
 
     async def fetch(self, ids: Sequence[str]) -> dict[str, Document]:
         """Stored fields of these documents; those already here are not asked for again."""

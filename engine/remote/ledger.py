@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,6 +54,7 @@ class Call:
 
 
 _COLUMNS = tuple(f.name for f in fields(Call))
+_values = attrgetter(*_COLUMNS)
 _SCHEMA = f"""
 create table if not exists calls (id integer primary key, {", ".join(_COLUMNS)});
 create index if not exists calls_by_model on calls (provider, model, purpose, at);
@@ -126,7 +128,7 @@ class Ledger:
             try:
                 with db:
                     db.executemany(
-                        f"insert into calls ({', '.join(_COLUMNS)}) values ({marks})", [astuple(call) for call in calls]
+                        f"insert into calls ({', '.join(_COLUMNS)}) values ({marks})", map(_values, calls)
                     )
                     db.execute("delete from calls where id <= (select max(id) from calls) - ?", (KEEP,))
             except sqlite3.Error as error:

@@ -158,6 +158,18 @@ async def test_filter_phrase_and_exclusion_hold_for_every_leg(store: WatchedStor
     assert len(ids(plain)) > 2
 
 
+async def test_texts_are_fetched_of_what_somebody_sees(store: WatchedStore) -> None:
+    few = changed(NO_RERANK, cut={"top_k": 2})
+    trace = await pipeline_on(store).search(QUERY, few)
+    assert list(trace.documents) == ids(trace)[:2]
+    search = pipeline_on(store).begin(QUERY)
+    search.shown = 4
+    assert list((await search.finish(few)).documents) == ids(trace)[:4]
+    last_first = changed(WITH_LENGTH, rerank={"top_n": 3}, cut={"top_k": 1, "group": "section"})
+    grouped = await pipeline_on(store, **by(LengthReranker())).search(QUERY, last_first)
+    assert {grouped.pool.ids[row] for row in grouped.ranking.results} <= grouped.documents.keys()
+
+
 async def test_features_and_groups(store: WatchedStore) -> None:
     settings = changed(NO_RERANK, features={"rank": FeatureSettings(field="pagerank", scale=0.1, weight=1.0)})
     trace = await pipeline_on(store).search(QUERY, settings)

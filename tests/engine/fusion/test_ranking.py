@@ -8,7 +8,7 @@ from ranking_pools import NAN, make_pool, reranked, weigh
 
 from engine.errors import SettingsError
 from engine.fusion.order import by_rank, descending
-from engine.ranking import FeatureWeight, Weighting, rank
+from engine.ranking import FeatureWeight, Fuser, Weighting, rank
 from engine.records import CandidatePool, DropRule, Leg, Ranking, ScoreKind
 from engine.settings.schema import DenseLeg, FeatureSettings, RerankSettings, Settings
 
@@ -25,6 +25,20 @@ def test_an_absent_score_never_stands_above_an_equal_document_that_has_it() -> N
     ranking = rank(pool, None, weigh(1, 1, normalizer="min-max"))
     assert ranking.fused_score[0] == ranking.fused_score[1]
     assert ranking.fused_order.tolist() == [1, 2, 0]  # d1 and d2 tie at 0.5 and lack nothing
+
+
+def test_a_pool_is_fused_once_for_every_look_at_it() -> None:
+    """And what one look drops is not dropped for the next."""
+    pool, fuser = make_pool([[5, 0.3], [5, 0.1], [1, 0.9]]), Fuser()
+    narrow, wide = weigh(1, 1, top_k=1), weigh(1, 1, top_k=3)
+    for weighting in (narrow, wide, narrow):
+        ranking, alone = rank(pool, None, weighting, fuser(pool, weighting)), rank(pool, None, weighting)
+        assert ranking.results.tolist() == alone.results.tolist()
+        assert rules(ranking) == rules(alone)
+    fused = fuser(pool, wide)
+    assert fuser(pool, weigh(1, 1, top_k=3)) is fused
+    assert rules(rank(pool, None, wide, fused)) == [None, None, None]
+    assert fuser(make_pool([[1, 1]]), wide) is not fused
 
 
 def test_ties_by_fewer_absent_legs_then_pool_order() -> None:

@@ -69,6 +69,10 @@ DROP_RULES: tuple[DropRule | None, ...] = (None, *DropRule)
 """What the codes of ``Ranking.dropped`` mean: 0 is "not dropped"."""
 
 
+BEGINNING = 200
+"""Characters of its text that stand for a document without a title."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """Stored fields of one document, as the source gave them; text is data and may hold anything. ``cut``: it is longer
@@ -87,8 +91,16 @@ class Document:
 
     @property
     def title(self) -> str:
-        """What names the document in a list: its title, else its id."""
-        return self.text_of("title") or self.id
+        """What names the document in a list: its title, else how its text begins, else its id."""
+        title = self.text_of("title")
+        return title if title.strip() else self._beginning or self.id
+
+    @property
+    def _beginning(self) -> str:
+        """The first words of its text: of the field of that name, else of the longest that has words."""
+        texts = (value for value in self.fields.values() if isinstance(value, str) and " " in value)
+        text = self.text_of("text") or max(texts, key=len, default="")
+        return " ".join(text[:BEGINNING].split())
 
 
 @dataclass(frozen=True, slots=True)

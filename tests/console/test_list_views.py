@@ -27,7 +27,7 @@ from console.widgets.result_list import moved
 from engine.analysis.query import Query
 from engine.ranking import Weighting, rank
 from engine.records import CandidatePool, Document, Leg, RerankScores, ScoreKind
-from engine.settings.schema import Settings
+from engine.settings.schema import FieldValue, Settings
 from engine.trace import Trace
 from tests.corpus import changed
 
@@ -171,3 +171,18 @@ def test_a_line_goes_from_its_row_to_its_row() -> None:
     assert text[3][-1] != " "
     assert text[0][-1] == text[3][0] == " "
     assert {kind for row in kinds for kind in row} == {SAME, LOST}
+
+
+@pytest.mark.parametrize(
+    ("fields", "title"),
+    [
+        ({"title": "time.sleep", "text": "Suspend execution."}, "time.sleep"),
+        ({"title": " ", "text": "Suspend\n  execution."}, "Suspend execution."),
+        ({"body": "Suspend execution of the thread.", "lang": "in English"}, "Suspend execution of the thread."),
+        ({"lang": "en", "year": 1990}, "id"),
+        ({"title": "", "text": ""}, "id"),
+        ({"text": "word " * 1000}, ("word " * 40).strip()),
+    ],
+)
+def test_a_document_without_a_title_goes_by_how_its_text_begins(fields: dict[str, FieldValue], title: str) -> None:
+    assert Document("id", fields).title == title

@@ -14,6 +14,7 @@ from typing import Literal
 from console.engine_wish import NO_ENGINE, EngineWish, refuse_for_folder
 from console.leaving import agree_to_indexing
 from console.locations import locations
+from console.numbers import counted
 from console.opening import Wanted, load_settings
 from console.output import note
 from console.progress import Bar
@@ -234,7 +235,8 @@ async def _as_built(into: Path, context: EmbedContext) -> tuple[IndexSpec, Embed
 
 def summary(report: IndexReport) -> str:
     """One line: documents, what was taken over, what was wrong, where it lies."""
-    parts = [f"{report.documents} documents in {report.place}", f"{report.added} read in {report.seconds:.1f} s"]
+    held = counted(report.documents, "document")
+    parts = [f"{held} in {report.place}", f"{report.added} read in {report.seconds:.1f} s"]
     parts += [f"{report.cut} longer than the embedder sees"] if report.cut else []
     parts += [f"{report.resumed} taken over from a build that was broken off"] if report.resumed else []
     parts += [f"{count} {kind}" for kind, count in report.problems.items() if count]

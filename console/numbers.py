@@ -41,6 +41,11 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def counted(value: int, noun: str) -> str:
+    """``1 document``, ``9,412 documents``."""
+    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
 def spent_text(usage: Mapping[str, float]) -> str:
     """``1,234 tokens · 0.002 $``; '' where nothing is known to have been used."""
     parts = []

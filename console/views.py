@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from console.messages import FUSED, RERANKED
+from console.numbers import counted
 from engine.records import BoolArray, CandidatePool, Document, FloatArray, IntArray
 from engine.trace import Trace
 
@@ -231,7 +232,7 @@ def _result_mask(trace: Trace) -> BoolArray:
 
 
 def _pool_note(trace: Trace) -> str:
-    return f"{len(trace.ranking.fused_order):,} candidates"
+    return counted(len(trace.ranking.fused_order), "candidate")
 
 
 def _no_rerank_note(trace: Trace) -> str:

@@ -7,13 +7,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.numbers import count
+from console.numbers import count, counted
 from console.views_status import failures
 from engine.analysis.display import clean
 from engine.records import DropRule, QueryTerm
+from engine.settings.schema import Settings
 from engine.trace import Trace
 
 SUGGESTIONS = 5
+LEAST_STEM = 3
 LEAST_LIKENESS = 0.5
 """Between an analysed term and the typed word that it is taken to come from."""
 
@@ -40,7 +42,7 @@ class EmptyView:
 
 def first_start(index: str = "", documents: int = 0, examples: Sequence[str] = ()) -> EmptyView:
     """Before the first query: what is searched, and queries that show something."""
-    where = f"{count(documents)} documents of {clean(index)}" if index else "opening the index"
+    where = f"{counted(documents, 'document')} of {clean(index)}" if index else "opening the index"
     lines = (
         (where, "text"),
         ("Type a query and press Enter; the lists, their scores and every stage's time appear here.", "muted"),
@@ -50,7 +52,18 @@ def first_start(index: str = "", documents: int = 0, examples: Sequence[str] = (
     return EmptyView("Ask the index something", lines, (*tries, _KEYS, CONNECT))
 
 
+def no_documents(index: str, kind: str) -> EmptyView:
+    """There is an index, and nothing in it."""
+    target = "DIR" if kind == "embedded" else f"{kind}:INDEX --url URL"
+    lines = (
+        (f"{clean(index)} holds no document: whatever is asked, nothing is found.", "text"),
+        (f"rankscope index SOURCE --into {target} fills one, from JSON Lines, CSV, a BEIR folder or texts.", "muted"),
+    )
+    return EmptyView("The index is empty", lines, (CONNECT, _KEYS))
+
+
 CONNECT = Suggestion("connect to Elasticsearch or OpenSearch", "C", action="connect")
+_ANOTHER = Suggestion("type another query", "/", action="query")
 _KEYS = Suggestion("every key and action", "?", action="actions")
 
 
@@ -89,7 +102,7 @@ def _all_dropped(trace: Trace) -> EmptyView:
             Suggestion(f"let {name} keep every cosine", action="set", args=(f"legs.{name}.similarity_threshold", "0"))
             for name in legs
         ]
-    heading = f"{count(len(trace.pool))} documents found, none of them shown"
+    heading = f"{counted(len(trace.pool), 'document')} found, and none shown"
     return EmptyView(heading, lines, tuple(suggestions))
 
 
@@ -111,14 +124,37 @@ def _no_hits(trace: Trace) -> EmptyView:
     elif not trace.analysis.terms:
         lines.append(("No word is left of the query: stop words and signs alone match nothing.", "text"))
     lines += _narrowing(trace, suggestions)
-    return EmptyView("No hits", tuple(lines), tuple(dict.fromkeys(suggestions))[:SUGGESTIONS])
+    lines += _silent(trace, suggestions)
+    return EmptyView("No hits", tuple(lines), (*tuple(dict.fromkeys(suggestions))[:SUGGESTIONS], _ANOTHER))
 
 
 def _unknown(trace: Trace) -> list[QueryTerm]:
-    """One entry per term that no field of the index holds; of a field that has near terms, where one does."""
-    found = {term.text for term in trace.analysis.terms if term.df}
-    unknown = [term for term in trace.analysis.terms if not term.source and term.text not in found]
-    return list({term.text: term for term in sorted(unknown, key=lambda term: bool(term.nearest))}.values())
+    """One entry per word that no field of the index holds; of a field that has near terms, where one does."""
+    found = [term for term in trace.analysis.terms if term.df]
+    unknown = list[QueryTerm]()
+    for term in sorted(trace.analysis.terms, key=lambda term: not term.nearest):
+        if not term.source and not any(_same_word(term, other) for other in (*found, *unknown)):
+            unknown.append(term)
+    return [term for term in trace.analysis.terms if term in unknown]
+
+
+def _same_word(one: QueryTerm, other: QueryTerm) -> bool:
+    """Whether two terms may be one word of the query: as two fields analyse it, ``threads`` and ``thread``."""
+    if one.field == other.field or one.text == other.text:
+        return one.text == other.text
+    stem = max(min(len(one.text), len(other.text)) - 1, LEAST_STEM)
+    return one.text[:stem] == other.text[:stem]
+
+
+def _silent(trace: Trace, suggestions: list[Suggestion]) -> list[tuple[str, str]]:
+    """The legs that were not asked, because they weigh nothing; each can be."""
+    settings, usual = trace.settings, Settings().weights
+    silent = [name for name in settings.legs if settings.weights.get(name, 0) <= 0]
+    suggestions += [
+        Suggestion(f"ask {clean(name)} as well", action="set", args=(f"weights.{name}", f"{usual.get(name, 0.5):g}"))
+        for name in silent
+    ]
+    return [(f"{clean(', '.join(silent))} weighs nothing and was not asked.", "warning")] if silent else []
 
 
 def _narrowing(trace: Trace, suggestions: list[Suggestion]) -> list[tuple[str, str]]:

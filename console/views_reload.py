@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from console.numbers import counted
+
 if TYPE_CHECKING:
     from engine.stores.base import StoreInfo
 
 
 def changes(before: StoreInfo, after: StoreInfo) -> str:
     """One line: documents and fields that came or went."""
-    count = f"{after.documents:,} documents"
+    count = counted(after.documents, "document")
     told = [count if before.documents == after.documents else f"{before.documents:,} → {count}"]
     was, now = _fields(before), _fields(after)
     told += [f"new: {', '.join(came)}"] if (came := [name for name in now if name not in was]) else []

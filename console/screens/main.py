@@ -26,6 +26,7 @@ from console.messages import (
     RerankToggled,
     ScreenReady,
 )
+from console.numbers import counted
 from console.screens.asking import Asking
 from console.screens.attributing import Attributing
 from console.screens.deeds import Deeds
@@ -162,6 +163,9 @@ class MainScreen(Screen[None]):
     def _paint_foot(self) -> None:
         if self._rest_timer is None:  # a slider that moves changes no key
             self._hints = self._hints_now()
+        self._show_foot()
+
+    def _show_foot(self) -> None:
         self.foot.show(self._hints, *self._said, self.panes.footing if self.furnished else ())
 
     def _hints_now(self) -> tuple[Hint, ...]:
@@ -184,7 +188,7 @@ class MainScreen(Screen[None]):
         if self.session is None:
             return "no index" if self.asking.failed else "opening the index"
         info = self.session.pipeline.store.info
-        return f"{info.name} · {info.documents:,} docs" + (" · newer: F8 reloads" if self.asking.newer else "")
+        return f"{info.name} · {counted(info.documents, 'doc')}" + (" · newer: F8 reloads" if self.asking.newer else "")
 
     def tell(self, message: str, tone: str = "text") -> None:
         """Show a sentence on the last line until the next key or message."""
@@ -214,8 +218,9 @@ class MainScreen(Screen[None]):
         self.paint()
         self.set_focus(self.panes.empty)
 
-    def answered(self, *, first: bool = False) -> None:
-        """Paint a new trace; until the user moves the cursor it stands on the best document."""
+    def answered(self, *, first: bool = False, scores: bool = False) -> None:
+        """Paint a new trace, of which only the rerank ``scores`` may be new; until the user moves the cursor it stands
+        on the best document."""
         trace = self.session.trace if self.session else None
         if trace is None:
             return
@@ -228,7 +233,11 @@ class MainScreen(Screen[None]):
                 self.asking.details.clear()
                 self.panes.lists.to_top()
         asked_here = self.focused in (None, self.query_line, self.panes.empty)
-        self.paint()
+        if scores:
+            self.panes.paint_scores()
+            self._show_foot()
+        else:
+            self.paint()
         if first and found and asked_here:
             self.set_focus(self.panes.lists.reranked)
         self.need_texts()

@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from console.session import Details
 from console.views import Journey, journey, views
 from console.views_document import document_view
-from console.views_empty import empty_view, first_start
+from console.views_empty import empty_view, first_start, no_documents
 from console.views_judging import Graded, Measured, footing, measured
 from console.views_knobs import greyed
 from console.widgets.bars import Divider
@@ -138,6 +138,11 @@ class Panes(Stacked):
 
     def paint(self) -> None:
         """Everything that follows from the session's trace and settings."""
+        self.paint_scores()
+        self.paint_knobs()
+
+    def paint_scores(self) -> None:
+        """What more rerank scores change: not the knobs."""
         session = self._main.session
         trace = session.trace if session else None
         if session is not None and trace is not None:
@@ -146,7 +151,6 @@ class Panes(Stacked):
             self.lists.show(shown, self._main.cursor_id, session.pinned)
         self.paint_empty()
         self.paint_document()
-        self.paint_knobs()
         self.paint_stages()
         self.journey_line.show(self._journey())
 
@@ -191,11 +195,13 @@ class Panes(Stacked):
         """What stands in place of the lists while there is nothing in them."""
         asking, session = self._main.asking, self._main.session
         view = empty_view(session.trace) if session else None
+        info = session.pipeline.store.info if session else None
         if session is None or (session.trace is None and not asking.busy):
-            info = session.pipeline.store.info if session else None
             known = session.judgments.queries if session and session.judgments else ()
             examples = self._main.launch.examples or tuple(item.text for item in known)
             view = first_start(info.name, info.documents, examples) if info else first_start()
+        if view is not None and info is not None and not info.documents:
+            view = no_documents(info.name, info.kind)
         view = asking.failed or view
         if view is not None:
             self.empty.show(view)

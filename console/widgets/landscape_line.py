@@ -14,7 +14,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from console.landscapes import Charted
-from console.numbers import score
+from console.numbers import counted, score
 from console.palette import Palette
 from console.views_judging import title
 from console.widgets.lines import Row, pad
@@ -193,7 +193,8 @@ def told(row: StripRow) -> str:
     if row.stale:
         return "the strip is of before: it follows when knobs rest"
     if not row.judged:
-        return f"{int(found.entered.sum())} documents enter along it · J judges"
+        entered = int(found.entered.sum())
+        return f"{counted(entered, 'document')} {'enters' if entered == 1 else 'enter'} along it · J judges"
     values = found.values[found.plateau].tolist()
     ends = list(dict.fromkeys(value_text(row.knob, value) for value in (values[0], values[-1]))) if values else []
     name = "best" if found.queries == 1 else "no worse than the best"

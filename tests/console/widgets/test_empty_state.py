@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from console.messages import ActionRequested, QuerySubmitted
 from console.views_empty import empty_view, first_start
 from console.widgets.empty import EmptyState
 from engine.analysis.query import parse
+from engine.records import Analysis, QueryTerm
 from engine.settings import knobs
+from engine.settings.schema import Settings
 from engine.trace import Trace
+from tests.console.consoles import answered, running, screen_text, until
 from tests.console.widgets.bench_app import SETTINGS, lines_of, trace, workbench
 from tests.console.widgets.test_status_chip import empty, leg_failed
-from tests.corpus import changed
+from tests.corpus import WatchedStore, build, changed, pipeline_on
 
 
 def asked(text: str, **tables: object) -> Trace:
@@ -77,3 +81,37 @@ async def test_suggestions_are_run_by_key_and_by_click() -> None:
         await pilot.pause()
         assert [type(m) for m in app.posted] == [QuerySubmitted, QuerySubmitted, ActionRequested]
         assert [m.text for m in app.posted if isinstance(m, QuerySubmitted)] == ["sleep\x1b", "join a path"]
+
+
+def test_a_leg_that_weighs_nothing_can_be_asked() -> None:
+    settings = changed(SETTINGS, weights={"lexical": 1.0, "dense": 0.0})
+    view = empty_view(replace(asked("wait blokcing"), settings=settings))
+    assert view is not None
+    assert ("dense weighs nothing and was not asked.", "warning") in view.lines
+    (asks,) = [s for s in view.suggestions if s.action == "set"]
+    assert knobs.replace_text(settings, *asks.args).weights["dense"] == Settings().weights["dense"]
+    assert view.suggestions[-1].action == "query"
+
+
+def test_a_word_that_one_field_knows_by_its_stem_is_in_the_index() -> None:
+    terms = (
+        QueryTerm("threads", "title", 1.0, 0, 0.0, nearest=("thread",)),
+        QueryTerm("zebras", "title", 1.0, 0, 0.0),
+        QueryTerm("thread", "text", 1.0, 7, 2.0),
+        QueryTerm("zebra", "text", 1.0, 0, 0.0, nearest=("zero",)),
+    )
+    view = empty_view(replace(asked("threads zebras"), analysis=Analysis(terms)))
+    assert view is not None
+    assert [line for line, _ in view.lines if "not in the index" in line] == [
+        "zebra: not in the index, nearest: zero",
+    ]
+
+
+async def test_an_empty_index_says_so_and_what_fills_it(tmp_path: Path) -> None:
+    store = WatchedStore(build(tmp_path / "empty", []))
+    async with running(pipeline_on(store), query="threads") as (app, pilot):
+        await answered(app, pilot)
+        await until(pilot, lambda: "The index is empty" in screen_text(app))
+        assert "rankscope index SOURCE" in screen_text(app)
+        assert "empty · 0 docs" in screen_text(app)
+    await store.close()

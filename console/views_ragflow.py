@@ -15,7 +15,7 @@ from rich.text import Text
 from console.numbers import duration, score
 from console.palette import Palette
 from console.text import clean
-from console.widgets.lines import bar, fit, pad, wrap
+from console.widgets.lines import fit, pad
 from engine.stores.ragflow.comparison import RANKINGS, Chunk, Comparison
 from engine.stores.ragflow.quirks import QUIRKS
 
@@ -73,26 +73,17 @@ def turned(view: Comparison, cursor: Cursor, by: int) -> Cursor:
 
 def summary(view: Comparison, text: str, palette: Palette, width: int, *, sentences: bool = True) -> Text:
     """The question, how RAGFlow reads it, and by which numbers it ranks; then what holds of the whole question, each
-    in a ``sentence`` on a line of its own, or all by name on one."""
-    found, question = view.found, view.found.question
+    in a ``sentence`` on a line of its own, or all by name on one. Narrow, the question has a line to itself."""
+    wide = width >= WIDE
+    question = view.found.question
     out = Text(no_wrap=True)
     form = "English form" if question.form == "english" else "Chinese form"
     terms = " ".join(f"{term} {weight:.2f}".replace(" 0.", " .") for term, weight in question.terms)
     told = f"{form}, {len(question.keywords)} keywords: "
-    out.append("❯ ", palette.accent).append(fit(clean(text), max(width // 2, 20)), palette.text)
-    room = max(width - len(out) - len(told) - 3, 0)
-    out.append(f"  {told}", palette.muted).append(f"{fit(terms, room)}\n", palette.text)
-    start, size = found.block
-    settings, shape = found.settings, found.shape
-    facts = [
-        f"RAGFlow {found.version.name}",
-        f"text × {found.version.text_boost:g}",
-        f"v {settings.vector_similarity_weight:g}",
-        f"threshold {settings.similarity_threshold:g}",
-        f"page {settings.page} of block {start + 1}–{start + size}",
-        f"{shape.engine}, {shape.index.shards} shards" + (", rank features" if shape.rank_features else ""),
-    ]
-    out.append(fit(" · ".join(facts), width) + "\n", palette.muted)
+    out.append("❯ ", palette.accent).append(fit(clean(text), width // 2 if wide else width - 2), palette.text)
+    room = width - (out.cell_len if wide else 0) - len(told) - 2
+    out.append(f"  {told}" if wide else f"\n  {told}", palette.muted).append(f"{fit(terms, room)}\n", palette.text)
+    out.append(fit(" · ".join(_facts(view, wide)), width) + "\n", palette.muted)
     for name in view.notes:
         label, quirk = f"{QUIRK_MARK} {QUIRKS[name].label}", QUIRKS[name]
         if not sentences:
@@ -103,6 +94,19 @@ def summary(view: Comparison, text: str, palette: Palette, width: int, *, senten
         out.append(f"  {quirk.place}\n", palette.muted)
     out.rstrip()
     return out
+
+
+def _facts(view: Comparison, wide: bool) -> Iterator[str]:
+    """By which numbers RAGFlow ranks; narrow without what it is stored in."""
+    found = view.found
+    (start, size), settings, shape = found.block, found.settings, found.shape
+    yield f"RAGFlow {found.version.name}"
+    yield f"{'first stage: ' if wide else ''}text × {found.version.text_boost:g}"
+    yield f"{'re-rank: ' if wide else ''}v {settings.vector_similarity_weight:g}"
+    yield f"threshold {settings.similarity_threshold:g}"
+    yield f"page {settings.page} of block {start + 1}–{start + size}"
+    if wide:
+        yield f"{shape.engine}, {shape.index.shards} shards" + (", rank features" if shape.rank_features else "")
 
 
 # ---- the lists
@@ -146,15 +150,15 @@ def _heading(view: Comparison, key: str, cursor: Cursor, palette: Palette, width
         text.append(f"  {LOST_MARK} {len(view.lost)} lost", palette.down)
     elif took:
         text.append(f"  {duration(took)}", palette.muted)
-    return _exact(text, width)
+    return exact(text, width)
 
 
-def _exact(text: Text, width: int) -> Text:
+def exact(text: Text, width: int) -> Text:
     text.truncate(width, overflow="ellipsis", pad=True)
     return text
 
 
-def _top(ids: Sequence[str], chunk: str, rows: int) -> int:
+def page_top(ids: Sequence[str], chunk: str, rows: int) -> int:
     """The first line to show, so that the chunk is among them: pages of the room there is."""
     at = ids.index(chunk) if chunk in ids else 0
     return at // max(rows, 1) * max(rows, 1)
@@ -164,16 +168,16 @@ def _column(view: Comparison, key: str, cursor: Cursor, palette: Palette, width:
     """Heading and chunks of one ranking, each line exactly that wide."""
     yield _heading(view, key, cursor, palette, width)
     ids = ids_of(view, key)
-    top = _top(ids, cursor.chunk, height - 1)
+    top = page_top(ids, cursor.chunk, height - 1)
     for i in ids[top : top + height - 1]:
-        yield _exact(_entry(view, key, i, cursor, palette, width), width)
+        yield exact(entry(view, key, i, cursor, palette, width), width)
     if not ids:
-        yield _exact(Text("   nothing", palette.muted), width)
+        yield exact(Text("   nothing", palette.muted), width)
     for _ in range(height - 1 - max(len(ids[top : top + height - 1]), 1)):
         yield Text(" " * width)
 
 
-def _entry(view: Comparison, key: str, i: str, cursor: Cursor, palette: Palette, width: int) -> Text:
+def entry(view: Comparison, key: str, i: str, cursor: Cursor, palette: Palette, width: int) -> Text:
     """Rank, score, a mark for what befell it, and how the chunk begins."""
     chunk = view.chunks[i]
     style = _row_style(i, key, cursor, palette)
@@ -218,9 +222,9 @@ def _alone(view: Comparison, cursor: Cursor, palette: Palette, width: int, heigh
         keys.append(f"{'▌' if each == key else ' '}{each} {count} ", palette.heading if each == key else palette.muted)
     keys.append(f" {NAMES[key]}", palette.text)
     head = Text(f"{'':>5}{'score':>6}" + "".join(f"{each:>4}" for each in RANKINGS), palette.muted, no_wrap=True)
-    rows = [_exact(keys, width), _exact(head, width)]
+    rows = [exact(keys, width), exact(head, width)]
     ids = ids_of(view, key)
-    top = _top(ids, cursor.chunk, height - 2)
+    top = page_top(ids, cursor.chunk, height - 2)
     for at, i in enumerate(ids[top : top + height - 2], top + 1):
         chunk = view.chunks[i]
         style = palette.cursor if i == cursor.chunk else None
@@ -233,105 +237,7 @@ def _alone(view: Comparison, cursor: Cursor, palette: Palette, width: int, heigh
         mark, role = _mark(view, key, chunk, palette)
         row.append(f" {mark:<3} ", style or role)
         row.append(pad(said(chunk), max(width - len(row), 1)), style or palette.text)
-        rows.append(_exact(row, width))
+        rows.append(exact(row, width))
     if not ids:
-        rows.append(_exact(Text("  nothing", palette.muted), width))
+        rows.append(exact(Text("  nothing", palette.muted), width))
     return rows + [Text(" " * width) for _ in range(height - len(rows))]
-
-
-# ---- below the lists
-
-
-def detail(view: Comparison, cursor: Cursor, palette: Palette, width: int, height: int) -> Text:
-    """The chunk under the cursor: its places, how its similarity adds up, how it reads, and its quirks."""
-    chunk = view.chunks.get(cursor.chunk)
-    out = Text(no_wrap=True)
-    if chunk is None:
-        return out.append("no chunk here · ← → go to another ranking", palette.muted)
-    out.append(fit(clean(chunk.document.title or cursor.chunk), width - 2) + "\n", palette.heading)
-    for key in RANKINGS:
-        place = chunk.ranks.get(key)
-        out.append(f"{key} ", palette.muted)
-        out.append(f"{place or '–'}", palette.text if place else palette.down)
-        out.append(f" {score(chunk.scores[key])}   " if place else "   ", palette.muted)
-    out.append("\n")
-    lines = 2 + _sum(out, view, chunk, palette, width)
-    shown = clean(" ".join(chunk.document.text_of("text").split()))
-    spans = wrap(shown, max(width - 2, 10))
-    told = Text(no_wrap=True)
-    taken = 0
-    for name in chunk.quirks:
-        taken += _quirk(told, name, palette, width, height - lines - taken - min(len(spans), 1))
-    for number, (start, end) in enumerate(spans[: max(height - lines - taken, 0)]):
-        out.append(f"{'“' if number == 0 else ' '} {shown[start:end]}\n", palette.muted)
-    out.append_text(told)
-    out.rstrip()
-    return out
-
-
-def _sum(out: Text, view: Comparison, chunk: Chunk, palette: Palette, width: int) -> int:
-    """The re-rank's sum as bars side by side; how many lines that took."""
-    parts, v = chunk.parts, view.found.settings.vector_similarity_weight
-    if parts is None:
-        why = "the filter lost it" if "prefilter" in chunk.quirks else "it is not in the block"
-        out.append(f"not re-ranked: {why}\n", palette.muted)
-        return 1
-    shares = (
-        ("token", parts.token, 1 - v, palette.leg(0)),
-        ("knn", parts.knn, v, palette.leg(1)),
-        ("pagerank", parts.pagerank, 1.0, palette.feature),
-        ("tags", parts.tags, 1.0, palette.feature),
-    )
-    told = [
-        (
-            f"{'=' if name == 'token' else '+'} {f'{weight:.2g}×' if weight != 1 else ''}{name} {score(value)} ",
-            value * weight,
-            style,
-        )
-        for name, value, weight, style in shares
-        if value or name in ("token", "knn")
-    ]
-    passes = " ✓ passes  " if parts.passes else " ✗ under the threshold  "
-    out.append("sim ", palette.muted).append(score(parts.total), palette.heading)
-    out.append(passes, palette.up if parts.passes else palette.down)
-    room = min(width - 10 - len(passes) - sum(len(text) + 2 for text, _, _ in told), 40)
-    for text, value, style in told:
-        out.append(text, palette.text)
-        if room > 8:
-            out.append(f"{bar(min(value / max(parts.total, 1e-9), 1.0) * room)}  ", style)
-    out.append("\n")
-    return 1
-
-
-def _quirk(out: Text, name: str, palette: Palette, width: int, height: int) -> int:
-    """A quirk's sentence and where to read on, in at most ``height`` lines; how many it took."""
-    quirk = QUIRKS[name]
-    if height < 1:
-        return 0
-    label = f"{QUIRK_MARK} {quirk.label}: "
-    whole = f"{label}{quirk.text} {quirk.where.removeprefix('https://')}"
-    spans = wrap(whole, max(width - 2, 10))[:height]
-    for number, (start, end) in enumerate(spans):
-        line = whole[start:end]
-        if number == 0:
-            out.append(label, palette.warning).append(f"{line[len(label) :]}\n", palette.text)
-        else:
-            out.append(f"  {line}\n", palette.text)
-    return len(spans)
-
-
-def lost(view: Comparison, cursor: Cursor, palette: Palette, width: int, height: int) -> Text:
-    """What the filter lost, most similar first: the list beside the details."""
-    ids = ids_of(view, LOST)
-    out = Text(no_wrap=True)
-    here = cursor.key == LOST
-    out.append(f"{'▌' if here else ' '}{LOST} {NAMES[LOST]}", palette.heading if here else palette.text)
-    share = len(view.lost) / max(view.ranking("B").total, 1)
-    out.append(f"  {len(view.lost):,} of B's {view.ranking('B').total:,}, {share:.0%}\n", palette.muted)
-    if not ids:
-        return out.append("   nothing: the text matches all that the vectors find", palette.success)
-    top = _top(ids, cursor.chunk, height - 1)
-    for i in ids[top : top + height - 1]:
-        out.append_text(_exact(_entry(view, LOST, i, cursor, palette, width), width)).append("\n")
-    out.rstrip()
-    return out

@@ -18,7 +18,9 @@ from textual.worker import WorkType
 from console.ragflow import compare, store_of, with_options
 from console.screens.dialog import Dialog
 from console.session import Session
-from console.views_ragflow import WIDE, Cursor, detail, first_cursor, lists, lost, moved, summary, turned
+from console.text import clean
+from console.views_ragflow import WIDE, Cursor, first_cursor, lists, moved, summary, turned
+from console.views_ragflow_chunk import detail, lost
 from engine.errors import RankscopeError
 from engine.settings.schema import RagflowSettings
 from engine.stores.ragflow.comparison import Comparison
@@ -34,7 +36,7 @@ class RagflowScreen(Dialog[RagflowSettings]):
     stay as they are."""
 
     heading = "RAGFlow, taken apart"
-    keys = "←→ ranking · ↑↓ chunk · v version · [ ] page · b bases · ⏎ keeps · esc"
+    keys = "←→ ranking · ↑↓ chunk · v version · [] page · b bases · ⏎ keeps · esc back"
 
     DEFAULT_CSS = """
     RagflowScreen > #box { width: 100%; max-width: 100%; height: 100%; max-height: 100%; }
@@ -125,7 +127,7 @@ class RagflowScreen(Dialog[RagflowSettings]):
         painters: dict[str, Callable[[int, int], Text]] = {
             "#summary": lambda width, height: summary(view, text, palette, width, sentences=not low),
             "#lists": lambda width, height: lists(view, self.cursor, palette, width, height),
-            "#detail": lambda width, height: detail(view, self.cursor, palette, width, height),
+            "#detail": lambda width, height: detail(view, self.cursor, palette, width, height, sentences=low),
             "#lost": lambda width, height: lost(view, self.cursor, palette, width, height),
         }
         for name, paint in painters.items():
@@ -198,12 +200,12 @@ class KnowledgeScreen(Dialog[tuple[list[str], list[str]]]):
         palette, options = self.palette, self._options
         for base in self._known:
             graph = f", {base.graph} of its knowledge graph" if base.graph else ""
-            name = Text(no_wrap=True).append(base.id, palette.heading)
+            name = Text(no_wrap=True).append(clean(base.id), palette.heading)
             name.append(f"  {base.chunks:,} chunks{graph}", palette.muted)
             yield Selection(Content.from_rich_text(name), ("kb", base.id), base.id in options.kb_ids)
             for document, title, count in base.documents:
-                line = Text("  ", no_wrap=True).append(title or document, palette.text)
-                line.append(f"  {count:,}", palette.muted)
+                line = Text("  ", no_wrap=True).append(f"{count:>6,}  ", palette.muted)
+                line.append(clean(title or document), palette.text)
                 yield Selection(Content.from_rich_text(line), ("doc", document), document in options.doc_ids)
 
     def on_mount(self) -> None:

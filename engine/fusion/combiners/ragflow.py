@@ -34,5 +34,5 @@ RAGFLOW = Combiner(
     "RAGFlow's first stage: b·BM25 + (1 + cos)/2",
     effective,
     terms,
-    frozen_reason="RAGFlow fixes its first stage: b·BM25 + (1 + cos)/2, with b from weights.lexical in the settings",
+    frozen_reason="RAGFlow fixes b·BM25 + (1 + cos)/2; b is the file's weights.lexical",
 )

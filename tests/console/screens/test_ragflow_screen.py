@@ -14,6 +14,7 @@ from textual.theme import BUILTIN_THEMES
 from textual.widgets import SelectionList
 
 from console import views_ragflow as views
+from console import views_ragflow_chunk as chunk_views
 from console.actions import BY_NAME, Context
 from console.palette import palette_of
 from console.screens.ragflow import KnowledgeScreen, RagflowScreen
@@ -196,22 +197,39 @@ def test_the_cursor_keeps_its_chunk_from_list_to_list():
 
 
 def test_details_add_the_similarity_up_and_explain_the_quirk():
-    text = views.detail(view(), Cursor("E", "b"), PALETTE, 90, 12).plain
+    text = chunk_views.detail(view(), Cursor("E", "b"), PALETTE, 90, 12).plain
     assert "b.pdf" in text
     assert "= 0.7×token .100" in text
     assert "+ 0.3×knn .600" in text
     assert "½(1+cos)" in text
     assert "github.com/infiniflow/ragflow/commit/7cdc74bbe5" in text
-    lost = views.detail(view(), Cursor("L", "c"), PALETTE, 90, 12).plain
+    lost = chunk_views.detail(view(), Cursor("L", "c"), PALETTE, 90, 12).plain
     assert "not re-ranked: the filter lost it" in lost
     assert "A –" in lost
+
+
+def test_a_narrow_terminal_cuts_no_line_that_it_can_break():
+    """The question and how it is read have a line each, the numbers fit theirs, and a sentence stands whole or not."""
+    question = "how are failed requests repeated after a delay that doubles"
+    above = views.summary(view(), question, PALETTE, 76, sentences=False).plain.split("\n")
+    assert above[0] == f"❯ {question}"
+    assert above[1] == "  English form, 2 keywords: alpha .50 beta .50"
+    assert above[2] == "RAGFlow 2026-07 · text × 0 · v 0.3 · threshold 0.2 · page 1 of block 1–64"
+    note = QUIRKS["no-minimum"]
+    for height in range(5, 10):
+        below = chunk_views.detail(view(), Cursor("E", "a"), PALETTE, 76, height, sentences=True).plain.split("\n")
+        assert len(below) == height
+        assert below[-1].startswith("✗ lost by the filter   ⚑ a quirk hits it")
+        assert (note.label in "".join(below)) == (note.text.split()[-1] in "".join(below))
+    cut = chunk_views.detail(view(), Cursor("E", "b"), PALETTE, 60, 6).plain.split("\n")
+    assert cut[-2].endswith("…")
 
 
 def test_hostile_text_stays_on_its_line():
     documents = {i: Document(i, {"title": "\x1b[31mred", "text": "two\nlines \x1b]0;x\x07 漢字"}) for i in "abcd"}
     shown = view(documents=documents)
     text = views.lists(shown, Cursor("A", "a"), PALETTE, 156, 6).plain
-    assert "\x1b" not in text + views.detail(shown, Cursor("A", "a"), PALETTE, 80, 9).plain
+    assert "\x1b" not in text + chunk_views.detail(shown, Cursor("A", "a"), PALETTE, 80, 9).plain
     assert len(text.split("\n")) == 6
 
 

@@ -190,7 +190,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("cancel", (), "Search", "stop", "Stops what is running; what is here stays.", when=_running),
     Action("back", ("escape",), "Search", "go back", "Stops what is running, else leaves the pane or the query line."),
     Action("score", ("n",), "Search", "score newcomers", "Sends the unscored of the first N now.", when=_unscored),
-    Action("filter", ("f",), "Search", "filter by value", "Counts of each field's values; some.", when=_filterable),
+    Action("filter", ("f",), "Search", "filter by value", "How many have which value; choose some.", when=_filterable),
     Action("reload", ("f8",), "Search", "reload the index", "Goes on with what it holds now.", when=_newer),
     Action("fused", ("1",), "Lists", "go to Fused", "The list before reranking."),
     Action("reranked", ("2",), "Lists", "go to Reranked", "The list after reranking."),

@@ -18,6 +18,10 @@ class KnobTurned(Message):
     value: object
 
 
+class QueryLeft(Message):
+    """Down from the newest query: to what stands below."""
+
+
 @dataclass
 class QuerySubmitted(Message):
     """Enter was pressed on the query line."""

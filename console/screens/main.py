@@ -22,6 +22,7 @@ from console.messages import (
     CursorMoved,
     KnobTurned,
     Pinned,
+    QueryLeft,
     QuerySubmitted,
     RerankToggled,
     ScreenReady,
@@ -265,6 +266,10 @@ class MainScreen(Screen[None]):
         if self.query_line.value != message.text:  # one that was suggested
             self.query_line.value = message.text
         self.ask(message.text)
+
+    def on_query_left(self, _: QueryLeft) -> None:
+        if self.furnished:
+            self.set_focus(self.panes.middle)
 
     def on_knob_turned(self, message: KnobTurned) -> None:
         if self.session is None:

@@ -153,9 +153,10 @@ def remedy_text(remedy: Remedy | str, palette: Palette, width: int) -> Text:
     text = Text(no_wrap=True)
     if isinstance(remedy, str):
         return text.append(fit(remedy, width), palette.heading)
-    broad = width >= 2 * NAME + 46
+    name = min(2 * NAME, width - 46)
+    broad = name > width_of(remedy.path)
     if remedy.value is None:
-        name = min(2 * NAME, width - width_of(remedy.does) - 3)
+        name = name if broad else min(2 * NAME, width - width_of(remedy.does) - 3)
         return text.append(f" ✗ {pad(remedy.path, name)}{fit(remedy.does, width - name - 3)}", palette.absent)
     now, then = _plain(remedy.now), _plain(remedy.value)
     way = "▲" if remedy.value > remedy.now else "▼"
@@ -164,9 +165,9 @@ def remedy_text(remedy: Remedy | str, palette: Palette, width: int) -> Text:
         text.append(fit(remedy.path, width - len(now) - len(then) - 7), palette.text)
         text.append(f" {now} → ", palette.muted).append(then, palette.heading)
         return text.append(f"\n   {fit(remedy.does, width - 3)}", palette.text)
-    text.append(pad(remedy.path, 2 * NAME), palette.text)
+    text.append(pad(remedy.path, name), palette.text)
     text.append(f"{now:>{NUMBER}} → ", palette.muted).append(f"{then:<{NUMBER}}", palette.heading)
-    return text.append(fit(remedy.does, width - 2 * NAME - 2 * NUMBER - 7), palette.text)
+    return text.append(fit(remedy.does, width - name - 2 * NUMBER - 7), palette.text)
 
 
 def _plain(value: float) -> str:

@@ -60,7 +60,8 @@ class EmptyState(Direct, LinesWidget, can_focus=True):
                 yield Row(width).add(" " * margin).add(text[start:end], palette.tone(role)).strip()
         if view.suggestions:
             yield Row(width).strip()
-            yield Row(width).add(" " * margin).add("Try", palette.muted).strip()
+            how = "⏎ runs it" if self.has_focus else "↓ chooses, or a click"
+            yield Row(width).add(" " * margin).add("Try ", palette.text).add(f"· {how}", palette.muted).strip()
 
     def _suggestion(self, at: int, suggestion: Suggestion, width: int, margin: int) -> Strip:
         palette = self.palette

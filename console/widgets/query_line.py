@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from console.history import History
-from console.messages import ActionRequested, QuerySubmitted
+from console.messages import ActionRequested, QueryLeft, QuerySubmitted
 
 
 class QueryLine(Input):
@@ -23,7 +23,7 @@ class QueryLine(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+j", "submit", show=False),  # Enter, where it was typed before the terminal was ours
         Binding("up", "older", "Older query", id="query-older"),
-        Binding("down", "newer", "Newer query", id="query-newer"),
+        Binding("down", "newer", "Newer query; then to the lists", id="query-newer"),
     ]
 
     HELP = (
@@ -53,7 +53,11 @@ class QueryLine(Input):
         self._recall(self._at + 1)
 
     def action_newer(self) -> None:
-        self._recall(self._at - 1)
+        """The query after the one shown; from the newest to what stands below."""
+        if self._at:
+            self._recall(self._at - 1)
+        else:
+            self.post_message(QueryLeft())
 
     def _recall(self, at: int) -> None:
         queries = self._history.queries

@@ -301,7 +301,11 @@ async def test_a_suggestion_that_was_run_leaves_the_cursor_in_the_list(store: Wa
     async with running(pipeline_on(store), size=(80, 24)) as (app, pilot):
         app.main.ask("title:zzqxv")
         await until(pilot, lambda: "No hits" in screen_text(app))
-        await pilot.press("escape", "down", "up", "enter")
+        app.main.query_line.focus()
+        await until(pilot, lambda: "↓ chooses" in screen_text(app))
+        await pilot.press("down")
+        await until(pilot, lambda: "⏎ runs it" in screen_text(app))
+        await pilot.press("down", "up", "enter")
         await until(pilot, lambda: app.main.panes.lists.display)
         await pilot.pause()
         assert app.main.focused is app.main.panes.lists.reranked

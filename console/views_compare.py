@@ -103,7 +103,7 @@ def _missing(session: Session, both: tuple[Contender, Contender]) -> Iterator[st
     for each in both:
         missing = session.search.missing(each.settings)
         if missing.legs:
-            yield f"{each.name}: {', '.join(missing.legs)} was not asked yet"
+            yield f"{each.name}: {' and '.join(missing.legs)} not asked yet"
         elif missing.rerank:
             yield f"{each.name}: {missing.rerank} of its first {each.settings.rerank.top_n} have no rerank score yet"
 

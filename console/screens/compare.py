@@ -224,6 +224,8 @@ def agreement_text(found: Comparison, palette: Palette) -> Text:
     text = Text(no_wrap=True)
     if not found.sides.differences:
         return text.append(" the same settings · [ and ] go to other tries", palette.warning)
+    for sentence in found.missing:  # first: what follows does not hold without it
+        text.append(f" {sentence}  · ", palette.warning)
     text.append(" first 10: ", palette.muted)
     text.append(f"RBO {score(final.rbo, 2)}  τ {score(final.tau, 2)}", palette.text)
     text.append(
@@ -233,8 +235,6 @@ def agreement_text(found: Comparison, palette: Palette) -> Text:
         one, other = found.measures
         role = "up" if other > one else "down" if other < one else "muted"
         text.append(f"  ·  {found.metric} {score(one, 3)} → {score(other, 3)}", palette.tone(role))
-    for sentence in found.missing:
-        text.append(f"  ·  {sentence}", palette.warning)
     return text
 
 

@@ -330,6 +330,13 @@ async def test_two_tries_stand_side_by_side(store: WatchedStore, data: Path, tmp
         assert ids_of(session) == after
 
 
+async def test_what_a_side_has_not_asked_is_told_before_the_numbers(store: WatchedStore, tmp_path: Path) -> None:
+    async with console(store, "", tmp_path, size=(80, 24)) as (app, pilot, session):
+        session.change({"filter": {"section": "threading"}})
+        await pilot.press("c")
+        await until(pilot, lambda: "now: lexical and dense not asked yet" in screen_text(app))
+
+
 async def test_a_file_can_be_a_side(store: WatchedStore, tmp_path: Path) -> None:
     file = tmp_path / "other.toml"
     file.write_text("[weights]\nlexical = 0.9\ndense = 0.1\n")

@@ -17,7 +17,7 @@ from engine.remote.offline import Place
 NAME, WHERE, LAST = 19, 9, 8
 DOWNLOAD = "download"
 """Stands for the time of a model that is not on this machine yet."""
-LEAST = 12
+LEAST = 8
 """Cells for a model's name where there is little room."""
 WITH_SUITS = 90
 """Cells from which on a row says what its reranker suits."""

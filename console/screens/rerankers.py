@@ -27,6 +27,8 @@ from engine.settings.schema import RerankSettings, Settings
 
 MOST = 4
 """Rerankers that are compared at once."""
+LOW = 20
+"""Lines of a terminal below which the list takes a line of what stands under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class RerankerScreen(Dialog[Picked]):
         height: 1fr; max-height: 1fr; text-wrap: nowrap; text-overflow: ellipsis;
     }
     RerankerScreen #more { border-top: solid $border-blurred; height: 5; }
+    RerankerScreen.-low #more { height: 4; }
     RerankerScreen #answer { display: none; }
     RerankerScreen #answer.-asked { display: block; }
     RerankerScreen #find { display: none; }
@@ -101,6 +104,7 @@ class RerankerScreen(Dialog[Picked]):
         self.query_one(OptionList).focus()
 
     def on_resize(self) -> None:
+        self.set_class(self.size.height < LOW, "-low")
         self.call_after_refresh(self._repaint)
 
     def _fill(self, text: str) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.theme import BUILTIN_THEMES
 
+from console.palette import palette_of
 from console.rerankers import Group, RerankerRow, local_rows, matching, reranker_rows
+from console.views_rerankers import heading_text
+from console.widgets.lines import width_of
 from engine.local.models.catalogue import presets
 from engine.remote.offline import Place
 from engine.rerankers.remote.providers import table
@@ -99,3 +103,8 @@ def test_words_find_by_name_model_and_use_what_begins_so_first(words: str, first
 
 def test_nothing_is_found_by_words_that_no_row_has() -> None:
     assert matching(tuple(rows().values()), "zzz") == []
+
+
+@pytest.mark.parametrize("width", [48, 66, 120])
+def test_the_columns_fit_their_list(width: int) -> None:
+    assert width_of(heading_text(palette_of(BUILTIN_THEMES["textual-dark"]), width).plain) <= width

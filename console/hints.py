@@ -100,7 +100,7 @@ def _hint(name: str, context: Context, keymap: Mapping[str, Sequence[str]]) -> H
         shown = ("" if all(len(key) == 1 for key in found) else " ").join(found).replace("1234", "1-4")
         return (shown, label, "") if shown.strip() else None
     keys = tuple(keys_of(BY_NAME[name], keymap))
-    if not keys or BY_NAME[name].when(context) or (name in _NOT_YET and _NOT_YET[name](context)):
+    if not keys or (name in _NOT_YET and _NOT_YET[name](context)) or BY_NAME[name].when(context):
         return None
     return _key(keys), LABELS.get(name, name), name
 

@@ -20,7 +20,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one search engine stay in one process (``--dist loadgroup``), so that it is started once."""
+    """Tests of one search engine stay in one process (``--dist loadgroup``), so that it is started once.
+
+    The longest test of all goes first: begun last, it would keep one process busy while the others have nothing to do.
+    """
+    items.sort(key=lambda item: item.name != "test_checks_are_clean[mypy]")
     for item in items:
         if name := group(item):
             item.add_marker(pytest.mark.xdist_group(name))

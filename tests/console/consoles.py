@@ -71,11 +71,12 @@ async def running(
 
 
 async def until(pilot: Pilot[None], holds: Any, seconds: float = 10.0) -> None:
-    """Wait until a condition holds; failing to is a failed test."""
+    """Wait until a condition holds and the screen was laid out since; failing to is a failed test."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not holds():
         assert asyncio.get_running_loop().time() < deadline, "it did not come about"
         await pilot.pause(0.01)
+    await pilot.pause()
 
 
 async def answered(app: ConsoleApp, pilot: Pilot[None]) -> None:

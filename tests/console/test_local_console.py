@@ -90,7 +90,7 @@ async def test_loading_is_told_as_it_goes_and_the_chip_says_what_is_loaded(pipel
 
 
 async def test_a_worker_that_is_killed_is_one_sentence_and_the_next_query_works(pipeline: Pipeline) -> None:
-    async with running(pipeline, by("slow", batch=1, token_budget=1), query=QUERY) as (app, pilot):
+    async with running(pipeline, by("slower", top_n=3, batch=1, token_budget=1), query=QUERY) as (app, pilot):
         await until(
             pilot, lambda: host_of(app).state.phase == "busy" and app.main.asking.said.get("rerank", "s")[0].isdigit()
         )
@@ -102,7 +102,7 @@ async def test_a_worker_that_is_killed_is_one_sentence_and_the_next_query_works(
         await until(pilot, lambda: app.main.asking.busy)
         await answered(app, pilot)
         outcome = app.main.session.trace.stage("rerank").outcome
-        assert (outcome.status, outcome.done) == (Status.OK, 6)
+        assert (outcome.status, outcome.done) == (Status.OK, 3)
 
 
 async def test_a_model_that_cannot_be_had_names_the_way_out_at_80_columns(pipeline: Pipeline) -> None:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from engine.local.base import Stopped
-from engine.local.worker.between import BetweenLayers, layers_of
 from engine.local.worker.scoring.attention import Spans
+from engine.local.worker.scoring.between import BetweenLayers, layers_of
 from engine.local.worker.scoring.model import LoadedModel
 from engine.local.worker.scoring.packed import ENCODERS
 

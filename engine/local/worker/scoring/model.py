@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from engine.errors import RerankerError
-from engine.local.worker.between import layers_of
+from engine.local.worker.scoring.between import layers_of
 from engine.local.worker.scoring.head import Family, HeadSpec
 from engine.local.worker.scoring.int8 import quantise
 from engine.local.worker.scoring.modules import PARTS, put_on, score_modules

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from engine.local.worker.between import BetweenLayers
+from engine.local.worker.scoring.between import BetweenLayers
 from engine.local.worker.scoring.encoding import TokenPair
 from engine.local.worker.scoring.model import LoadedModel
 

@@ -123,7 +123,7 @@ def assumed(settings: Settings) -> IndexShape:
         keywords={name: name for name in (*settings.filter, settings.cut.group) if name},
         numbers=tuple(feature.field for feature in settings.features.values()),
         vectors={name: VectorField(name, 0, "cosine") for name in vectors},
-        sparse={leg.field or "sparse": "sparse_vector" for leg in legs if isinstance(leg, SparseLeg)},
+        sparse={leg.field or "sparse": "" for leg in legs if isinstance(leg, SparseLeg)},
         k1=lexical.k1,
         b=lexical.b,
     )

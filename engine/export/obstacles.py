@@ -11,7 +11,7 @@ from engine.stores.elastic.bodies import KEPT
 
 
 def legs(wish: Wish) -> Iterator[Obstacle]:
-    """Synonyms of our own, search templates, analysers of sparse legs, and RAGFlow's knowledge graph."""
+    """Synonyms of our own, search templates, sparse legs without a model, and RAGFlow's knowledge graph."""
     for name, leg in wish.active().items():
         if isinstance(leg, GraphLeg):
             yield Obstacle(f"weights.{name}", "RAGFlow's knowledge graph is searched by RAGFlow alone", 0.0)
@@ -22,8 +22,9 @@ def legs(wish: Wish) -> Iterator[Obstacle]:
             yield Obstacle(f"{at}.template", "a stored template cannot be part of another request", "")
         if isinstance(leg, LexicalLeg) and (more := sorted(set(wish.own_body(leg, name)) & set(KEPT) - {"query"})):
             yield Obstacle(f"{at}.body", f"its {', '.join(more)} cannot be part of another request", "")
-        if isinstance(leg, SparseLeg) and leg.analyzer:
-            yield Obstacle(f"{at}.analyzer", "the engine expands the query by a model", "")
+        if isinstance(leg, SparseLeg) and not leg.inference_id:
+            why = f"{at}.inference_id is empty, and no request expands a query but by a model"
+            yield Obstacle(f"weights.{name}", why, 0.0)
 
 
 def not_a_sum(wish: Wish) -> Iterator[Obstacle]:

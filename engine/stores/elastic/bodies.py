@@ -156,17 +156,35 @@ def names_in(body: Any) -> tuple[str, ...]:
 
 
 def sparse_query(
-    engine: Engine, field: str, type_: str, inference_id: str, text: str, tokens: Mapping[str, float]
+    engine: Engine,
+    field: str,
+    type_: str,
+    inference_id: str,
+    text: str,
+    tokens: Mapping[str, float],
+    *,
+    k: int,
+    among: Json | None = None,
 ) -> Json:
-    """The query of a sparse leg: expanded by the engine's ``inference_id``, else made of these tokens."""
-    if engine.has_sparse_vector and type_ == "sparse_vector":
+    """The query of a sparse leg: expanded by the engine's ``inference_id``, else made of these tokens. ``type_`` is the
+    field's, '' for whatever the engine has.
+
+    OpenSearch (from 3.3) searches a ``sparse_vector`` approximately, for the best ``k`` among what a query admits: of
+    fewer than k it compares all (its documentation of neural sparse ANN search).
+    """
+    if engine.has_sparse_vector and type_ != "rank_features":
         own: Json = {"inference_id": inference_id, "query": text} if inference_id else {"query_vector": dict(tokens)}
         return {"sparse_vector": {"field": field, **own}}
     if engine.is_opensearch:
         own = {"query_text": text, "model_id": inference_id} if inference_id else {"query_tokens": dict(tokens)}
+        if type_ == "sparse_vector":
+            own["method_parameters"] = {"k": k, **({"filter": among} if among else {})}
         return {"neural_sparse": {field: own}}
     if inference_id:
         return {"text_expansion": {field: {"model_id": inference_id, "model_text": text}}}
+    if type_ != "rank_features":
+        terms = [{"term": {field: {"value": token, "boost": weight}}} for token, weight in tokens.items()]
+        return {"bool": {"should": terms}}
     features = [
         {"rank_feature": {"field": f"{field}.{token}", "boost": weight, "linear": {}}}
         for token, weight in tokens.items()

@@ -66,7 +66,7 @@ class Legs:
         """The leg's scores of ``ids``, 0 where it does not match, NaN where it has none."""
         if isinstance(request.settings, DenseLeg):
             return await self._vector_scores(request, request.settings, ids)
-        asked = await self.asked(request)
+        asked = await self.asked(request, ids)
         absent = np.full(len(ids), np.nan)
         parts = np.full((len(ids), len(asked.names)), np.nan)
         rows = np.zeros(len(ids), dtype=np.int64)
@@ -94,11 +94,12 @@ class Legs:
 
     # --- lexical and sparse ---------------------------------------------------------------------------------------
 
-    async def asked(self, request: LegRequest) -> Asked:
-        """The query of a leg of words or of sparse vectors. Raises ``SettingsError`` and ``EngineError``."""
+    async def asked(self, request: LegRequest, ids: Sequence[str] = ()) -> Asked:
+        """The query of a leg of words or of sparse vectors, for the scores of ``ids`` or for the best of all. Raises
+        ``SettingsError`` and ``EngineError``."""
         leg, shape = request.settings, self.cluster.shape
         if isinstance(leg, SparseLeg):
-            return Asked(await self._expanded(request, leg))
+            return Asked(await self._expanded(request, leg, ids))
         assert isinstance(leg, LexicalLeg)
         if leg.body or leg.template:
             return await self._own(request, leg)
@@ -123,8 +124,8 @@ class Legs:
             )
         return Asked(kept, bodies.names_in(kept), whole=kept.keys() != {"query"})
 
-    async def _expanded(self, request: LegRequest, leg: SparseLeg) -> Json | None:
-        shape, text = self.cluster.shape, request.query.positive
+    async def _expanded(self, request: LegRequest, leg: SparseLeg, ids: Sequence[str]) -> Json | None:
+        shape, text, restricted = self.cluster.shape, request.query.positive, self.restricted(request)
         name = shape.sparse_field(leg.field, request.name)
         tokens: dict[str, float] = {}
         if not leg.inference_id:
@@ -133,9 +134,12 @@ class Legs:
             tokens = {token: float(count) for token, count in Counter(one["token"] for one in found).items()}
             if not tokens:
                 return None
-        return {
-            "query": bodies.sparse_query(self.cluster.engine, name, shape.sparse[name], leg.inference_id, text, tokens)
-        }
+        k, among = leg.top_k, {"bool": restricted} if restricted else None
+        if ids:
+            k, among = len(ids) + 1, bodies.of_ids(ids, self.id_field)
+        engine, type_ = self.cluster.engine, shape.sparse[name]
+        query = bodies.sparse_query(engine, name, type_, leg.inference_id, text, tokens, k=k, among=among)
+        return {"query": query}
 
     # --- dense ----------------------------------------------------------------------------------------------------
 

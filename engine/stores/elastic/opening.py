@@ -24,7 +24,7 @@ from engine.settings.schema import DenseLeg, GraphLeg, LexicalLeg, Settings, Spa
 from engine.stores.elastic import bodies
 from engine.stores.elastic.cluster import Cluster
 from engine.stores.elastic.connection import connect, place
-from engine.stores.elastic.detect import Engine, detect
+from engine.stores.elastic.detect import OPENSEARCH, Engine, detect
 from engine.stores.elastic.faults import Place, engine_error
 from engine.stores.elastic.layout import VECTOR
 from engine.stores.elastic.mapping import IndexShape, VectorField, read
@@ -111,7 +111,7 @@ def check(settings: Settings, shape: IndexShape, executor: Executor, base_dir: P
                 made = _embedder(name, leg, executor, settings, base_dir)
                 _check_dense(name, leg, shape, made, settings.store, f"legs.{name}.text" in explicit)
             case SparseLeg():
-                shape.sparse_field(leg.field, name)
+                _check_sparse(name, leg, shape, settings.store)
 
 
 def _check_lexical(name: str, leg: LexicalLeg, shape: IndexShape, explicit: bool) -> None:
@@ -136,6 +136,16 @@ def _check_lexical(name: str, leg: LexicalLeg, shape: IndexShape, explicit: bool
                 f"legs.{name}.{key} is {wanted!r}, but the index {shape.name} has {built!r} for {field!r}.",
                 hint="Leave it out: the index's own is used.",
             )
+
+
+def _check_sparse(name: str, leg: SparseLeg, shape: IndexShape, store: StoreSettings) -> None:
+    field = shape.sparse_field(leg.field, name)
+    if store.kind == OPENSEARCH and shape.sparse[field] == "sparse_vector" and not leg.inference_id:
+        raise SettingsError(
+            f"legs.{name}: {field} of {shape.name} holds numbers of a model's tokens, and no words",
+            path=f"legs.{name}.inference_id",
+            hint="name the model that made them by its id: it expands the query as well",
+        )
 
 
 def _embedder(name: str, leg: DenseLeg, executor: Executor, settings: Settings, base_dir: Path) -> EmbedderInfo:

@@ -3,7 +3,7 @@ Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,10 @@ class Dialect:
         field = wish.shape.sparse_field(leg.field, name)
         engine = Engine(self.name, (*(wish.version or self.oldest), 0))
         type_ = wish.shape.sparse[field]
-        return bodies.sparse_query(engine, field, type_, leg.inference_id, wish.query.positive, {})
+        inner = restricted(wish)
+        among = {"bool": inner} if inner else None
+        text = wish.query.positive
+        return bodies.sparse_query(engine, field, type_, leg.inference_id, text, {}, k=leg.top_k, among=among)
 
 
 def boosted(query: Body, boost: Boost) -> Body:
@@ -116,12 +119,23 @@ def summed(wish: Wish, dialect: Dialect, boosts: Mapping[str, Boost]) -> tuple[B
     partial = bool(graphs) and len(active) > 1
     if not partial:
         return total(every=False), None
-    window = min(sum(leg.top_k for leg in active.values()), WINDOW)
     rescore = {
-        "window_size": window,
+        "window_size": candidates(wish),
         "query": {"rescore_query": total(every=True), "query_weight": 0, "rescore_query_weight": 1},
     }
     return total(every=False), rescore
+
+
+def unbounded(wish: Wish) -> Iterator[str]:
+    """What a sum of boosts does not leave out."""
+    for name, leg in wish.active().items():
+        if isinstance(leg, (LexicalLeg, SparseLeg)) and len(wish.active()) > 1:
+            yield f"every document that {name} matches counts, not the first {leg.top_k:,} alone (legs.{name}.top_k)"
+
+
+def candidates(wish: Wish) -> int:
+    """The most documents that the legs find together."""
+    return min(sum(leg.top_k for leg in wish.active().values()), WINDOW)
 
 
 def page(wish: Wish) -> dict[str, Any]:

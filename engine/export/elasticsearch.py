@@ -20,6 +20,7 @@ from engine.stores.elastic.bodies import within
 
 NAME, LABEL = "elasticsearch", "Elasticsearch"
 ENTERPRISE = "an Enterprise licence or a trial"
+RESCORER_SINCE = (8, 18)
 
 
 def _knn(wish: Wish, name: str, leg: DenseLeg) -> dict[str, Any]:
@@ -73,17 +74,18 @@ def _sum_obstacles(wish: Wish) -> Iterator[Obstacle]:
     yield from obstacles.negative_features(wish)
     yield from obstacles.threshold(wish)
     yield from obstacles.group(wish)
+    yield from _rescorer(wish)
     yield from rerankers.elasticsearch(wish)
 
 
 def _sum_body(wish: Wish) -> Body:
     query, rescore = clauses.summed(wish, DIALECT, boosts(wish, NAME))
     if not wish.settings.rerank.enabled:
-        return {"query": query, **({"rescore": rescore} if rescore else {}), **clauses.page(wish)}
+        return {"query": query, **({"rescore": rescore} if rescore else {}), **_page(wish)}
     retriever: Body = {"standard": {"query": query}}
     if rescore:
         retriever = {"rescorer": {"retriever": retriever, "rescore": rescore}}
-    return {"retriever": _reranked(wish, retriever), **clauses.page(wish)}
+    return {"retriever": _reranked(wish, retriever), **_page(wish)}
 
 
 def _sum_notes(wish: Wish) -> Iterator[str]:
@@ -91,6 +93,7 @@ def _sum_notes(wish: Wish) -> Iterator[str]:
         len(wish.active()) > 1 and any(isinstance(leg, DenseLeg) for leg in wish.active().values())
     ):
         yield "the vectors are compared by a Painless script, for documents that the kNN did not return as well"
+    yield from clauses.unbounded(wish)
     yield from _notes(wish)
 
 
@@ -109,7 +112,7 @@ def _linear_body(wish: Wish) -> Body:
     share = shares(wish.settings)
     found = [{"retriever": _child(wish, name), "weight": share[name], "normalizer": "minmax"} for name in wish.active()]
     linear = {"linear": {"retrievers": found, "rank_window_size": obstacles.depth(wish)}}
-    return {"retriever": _reranked(wish, linear), **clauses.page(wish)}
+    return {"retriever": _reranked(wish, linear), **_page(wish)}
 
 
 def _rrf_obstacles(wish: Wish) -> Iterator[Obstacle]:
@@ -133,7 +136,7 @@ def _rrf_body(wish: Wish) -> Body:
         "rank_constant": wish.settings.fusion.rank_constant,
         "rank_window_size": obstacles.depth(wish),
     }
-    return {"retriever": _reranked(wish, {"rrf": rrf}), **clauses.page(wish)}
+    return {"retriever": _reranked(wish, {"rrf": rrf}), **_page(wish)}
 
 
 def _rrf_notes(wish: Wish) -> Iterator[str]:
@@ -155,7 +158,7 @@ def _retriever_obstacles(wish: Wish) -> Iterator[Obstacle]:
 
 def _reranked(wish: Wish, child: Body) -> Body:
     """The retriever with the settings' reranker around it: alone, or blended with what it reranks."""
-    rerank = wish.settings.rerank
+    rerank, depth = wish.settings.rerank, _reranked_depth(wish)
     if not rerank.enabled:
         return child
     asked = {
@@ -163,7 +166,7 @@ def _reranked(wish: Wish, child: Body) -> Body:
         "field": rerankers.fields_of(wish.settings)[-1],
         "inference_id": rerankers.inference_id(rerank),
         "inference_text": wish.query.positive,
-        "rank_window_size": rerank.top_n,
+        "rank_window_size": depth,
         **({"min_score": wish.settings.cut.threshold} if wish.settings.cut.threshold else {}),
     }
     scored = {"text_similarity_reranker": asked}
@@ -173,11 +176,32 @@ def _reranked(wish: Wish, child: Body) -> Body:
                 {"retriever": child, "weight": 1.0 - rerank.weight, "normalizer": "minmax"},
                 {"retriever": scored, "weight": rerank.weight, "normalizer": "minmax"},
             ]
-            return {"linear": {"retrievers": parts, "rank_window_size": rerank.top_n}}
+            return {"linear": {"retrievers": parts, "rank_window_size": depth}}
         case "rank-fusion":
             fused = {"retrievers": [child, scored], "rank_constant": rerank.rank_constant}
-            return {"rrf": {**fused, "rank_window_size": rerank.top_n}}
+            return {"rrf": {**fused, "rank_window_size": depth}}
     return scored
+
+
+def _reranked_depth(wish: Wish) -> int:
+    """How many are reranked: no more than are found, as a rescorer below may not rescore fewer than are wanted."""
+    return min(wish.settings.rerank.top_n, clauses.candidates(wish))
+
+
+def _page(wish: Wish) -> dict[str, Any]:
+    """The page, of what is reranked where a model reranks: the engine refuses to show more."""
+    page = clauses.page(wish)
+    if not wish.settings.rerank.enabled:
+        return page
+    left = max(_reranked_depth(wish) - wish.settings.cut.offset, 0)
+    return {**page, "size": min(page["size"], left)}
+
+
+def _rescorer(wish: Wish) -> Iterator[Obstacle]:
+    """The retriever that completes a sum below a reranker came with 8.18."""
+    old = wish.version is not None and wish.version < RESCORER_SINCE
+    if wish.settings.rerank.enabled and old and clauses.summed(wish, DIALECT, dict.fromkeys(wish.active(), 1.0))[1]:
+        yield Obstacle("rerank.enabled", "its retriever that completes the sum came with 8.18", False)
 
 
 def _setup(wish: Wish) -> Sequence[Request]:

@@ -155,6 +155,11 @@ def _notes(wish: Wish) -> Iterator[str]:
         yield "the vector field names its engine in the mapping (lucene or faiss) and has space_type cosinesimil"
 
 
+def _sum_notes(wish: Wish) -> Iterator[str]:
+    yield from clauses.unbounded(wish)
+    yield from _notes(wish)
+
+
 def _rrf_notes(wish: Wish) -> Iterator[str]:
     if wish.version is None:
         yield "written for OpenSearch 2.19; later ones want --for-version, since rank_constant has moved"
@@ -175,7 +180,7 @@ FORMS = (
         _sum_obstacles,
         _sum_body,
         (2, 9),
-        notes=_notes,
+        notes=_sum_notes,
     ),
     Form(
         "hybrid",

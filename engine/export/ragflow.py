@@ -13,7 +13,7 @@ from engine.export import obstacles
 from engine.export.base import Body, Form, Obstacle, Variable, Wish
 from engine.fusion.blends import resolve
 from engine.fusion.presets import PRESETS
-from engine.settings.schema import DenseLeg, LexicalLeg, RagflowSettings
+from engine.settings.schema import DenseLeg, GraphLeg, LexicalLeg, RagflowSettings
 from engine.stores.ragflow.fields import VERSIONS, window
 
 NAME, LABEL = "ragflow", "RAGFlow"
@@ -36,6 +36,9 @@ def _obstacles(wish: Wish) -> Iterator[Obstacle]:
         if isinstance(leg, LexicalLeg) and weight not in FIRST_STAGE and dense:  # of one leg alone b orders nothing
             now = VERSIONS[settings.store.ragflow.version].text_boost
             yield Obstacle(f"weights.{name}", "b is 0 since July 2026, 0.05 before", now)
+        if isinstance(leg, GraphLeg) and weight:
+            why = "its retrieval has no such leg: use_kg adds what the graph says as one more chunk"
+            yield Obstacle(f"weights.{name}", why, 0.0)
         if leg is dense and weight == 0:
             yield Obstacle(f"weights.{name}", "the vectors always count", 1.0)
     yield from _threshold(wish)

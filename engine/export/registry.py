@@ -130,7 +130,7 @@ def express_in(engine: Engine, wish: Wish, form: str = "", *, nearest: bool = Fa
     if wish.version is not None and wish.version < chosen.since:
         since = ".".join(map(str, chosen.since))
         raise SettingsError(f"{engine.label} has {chosen.label} from {since}", hint="--form names another")
-    otherwise = "" if form else _for_one_query(engine, wish)
+    otherwise = "" if form else _for_one_query(engine, wish) + _in_newer_ones(engine, wish)
     return express(engine.name, engine.label, chosen, wish, nearest=nearest, otherwise=otherwise)
 
 
@@ -143,16 +143,26 @@ def _for_one_query(engine: Engine, wish: Wish) -> str:
     return f". For one QUERY, or as python, {engine.forms[0].label} expresses the normalizer{also}"
 
 
+def _in_newer_ones(engine: Engine, wish: Wish) -> str:
+    """The way out that a newer version has."""
+    newer = (form for form in engine.forms if wish.version is not None and wish.version < form.since)
+    able = next((form for form in newer if not [*form.obstacles(wish)]), None)
+    since = ".".join(map(str, able.since)) if able else ""
+    return f". {engine.label} {since} expresses it by {able.label}" if able else ""
+
+
 def _suiting(engine: Engine, wish: Wish) -> Form:
-    """The form with the fewest obstacles; of several, and where none has the combiner, the one that goes with it."""
+    """The form with the fewest obstacles; of several, and where none has the combiner, the one that goes with it. Of
+    those that the version has, if it has any."""
+    had = [form for form in engine.forms if wish.version is None or wish.version >= form.since] or engine.forms
     own = engine.fallback.get(wish.settings.fusion.combiner, engine.fallback[""])
     barred = {
         form.name: sum(_FAR if each.path == "fusion.combiner" else 1 for each in form.obstacles(wish))
-        for form in engine.forms
+        for form in had
         if len(wish.active()) >= form.least_legs
     }
     least = min(barred.values())
-    fewest = [form for form in engine.forms if barred.get(form.name) == least or (least >= _FAR and form.name == own)]
+    fewest = [form for form in had if barred.get(form.name) == least or (least >= _FAR and form.name == own)]
     return next((form for form in fewest if least and form.name == own), fewest[0])
 
 

@@ -204,7 +204,10 @@ def test_newer_versions_have_more() -> None:
         body(weighted, version=(9, 1))
     assert body(weighted, version=(9, 2))["retriever"]["rrf"]["retrievers"][1]["weight"] == 3.0
     with pytest.raises(SettingsError, match=r"from 8\.18"):
+        body(changed(**LINEAR), form="linear", version=(8, 17))
+    with pytest.raises(SettingsError, match=r"bool \+ knn boosts, cannot express") as caught:
         body(changed(**LINEAR), version=(8, 17))
+    assert caught.value.hint.endswith("Elasticsearch 8.18 expresses it by the linear retriever")
 
 
 def test_one_leg_needs_no_fusion() -> None:
@@ -229,6 +232,32 @@ def test_a_sparse_leg_is_expanded_by_the_engine() -> None:
     assert third["weight"] == 0.5
     hybrid = body(knobs.replace(settings, "fusion.normalizer", "opensearch-min-max"), "opensearch")["query"]["hybrid"]
     assert hybrid["queries"][2] == {"neural_sparse": {"tokens": {"query_text": "{{query}}", "model_id": "elser"}}}
+    # OpenSearch searches this type approximately, for ten unless told (its documentation, 3.3 to 3.9)
+    shape = replace(assumed(settings), sparse={"tokens": "sparse_vector"})
+    asked = Wish(knobs.replace(settings, "fusion.normalizer", "opensearch-min-max"), shape, version=(3, 3))
+    near = express_in(ENGINES["opensearch"], asked, "hybrid").body["query"]["hybrid"]["queries"][2]
+    assert near["neural_sparse"]["tokens"]["method_parameters"] == {"k": 1024}
+    bare = msgspec.structs.replace(settings, legs={**PLAIN.legs, "sparse": SparseLeg(field="tokens")})
+    with pytest.raises(SettingsError, match=r"weights.sparse = 2 \(legs.sparse.inference_id is empty"):
+        body(bare, form="bool")
+
+
+def test_a_reranker_over_a_completed_sum_needs_8_18() -> None:
+    settings = changed(fusion__normalizer="identity", rerank__enabled=True, rerank__provider="elasticsearch")
+    settings = knobs.replace(settings, "rerank.text", "{text}")
+    assert "rescorer" in json.dumps(body(settings))
+    with pytest.raises(SettingsError, match=r"its retriever that completes the sum came with 8\.18"):
+        body(settings, version=(8, 17))
+    one = knobs.replace(settings, "weights.dense", 0.0)
+    assert "text_similarity_reranker" in json.dumps(body(one, version=(8, 17)))
+
+
+def test_no_more_are_reranked_or_shown_than_the_legs_find() -> None:
+    few = {"legs.lexical.top_k": 4, "legs.dense.top_k": 4, "rerank.top_n": 50, "cut.top_k": 10, "rerank.text": "{text}"}
+    settings = changed(fusion__normalizer="identity", rerank__enabled=True, rerank__provider="elasticsearch")
+    made = body(knobs.replace_all(settings, few))
+    outer = made["retriever"]["text_similarity_reranker"]
+    assert outer["rank_window_size"] == outer["retriever"]["rescorer"]["rescore"]["window_size"] == made["size"] == 8
 
 
 def test_ragflow_takes_its_own_preset() -> None:

@@ -111,6 +111,29 @@ def test_the_engine_reranks_as_the_console_does(console: Console, trial: Server,
     assert wrong == []
 
 
+def test_fewer_candidates_than_are_to_be_reranked(console: Console, trial: Server, reranker: str) -> None:
+    """The engine refuses a rescorer that rescores fewer documents than are reranked. The endpoint is there already."""
+    settings = console.with_(
+        rerank__enabled=True,
+        rerank__provider="tei",
+        rerank__base_url=reranker,
+        rerank__text="{text}",
+        rerank__top_n=50,
+        legs__lexical__top_k=10,
+        legs__dense__top_k=10,
+    )
+    trace, given = console.search(queries()[0], settings)
+    made = express_in(ENGINES["elasticsearch"], console.wish(settings, given))
+    answer = send(trial, "POST", made.search.path, made.body)
+    assert answer.status == 200, answer.body
+    # the engine's words find more than the first ten: what both reranked stands in one order
+    ours = [trace.pool.ids[row] for row in trace.ranking.order.tolist()]
+    both = [name for name in answer.ids if name in ours]
+    assert len(both) >= 5
+    assert both == [name for name in ours if name in both]
+    assert any("every document that lexical matches counts, not the first 10 alone" in note for note in made.notes)
+
+
 async def test_the_engines_own_list_is_set_beside_ours_after_reranking(
     console: Console, trial: Server, reranker: str
 ) -> None:

@@ -21,7 +21,7 @@ from engine.export.base import VECTOR, VECTOR_FIELD, Wish, assumed
 from engine.export.registry import ENGINES, export, express_in
 from engine.fusion.presets import apply
 from engine.settings import knobs
-from engine.settings.schema import LexicalLeg, Settings, SparseLeg
+from engine.settings.schema import GraphLeg, LexicalLeg, Settings, SparseLeg
 from engine.stores.elastic.mapping import IndexShape, VectorField
 from engine.trace import Trace
 from tests.engine.export.on_servers import Console, build, needs_cranfield, queries, shown
@@ -291,6 +291,16 @@ def test_ragflow_without_a_leg_of_vectors_orders_by_shared_terms_alone() -> None
     model = knobs.replace_all(words, {"rerank.provider": "cohere", "rerank.model": "m", "rerank.weight": 0.6})
     asked = json.loads(export(wish(model), "ragflow").text)
     assert (asked["vector_similarity_weight"], asked["rerank_id"]) == (0.6, "m")
+
+
+def test_ragflows_knowledge_graph_is_no_part_of_its_retrieval() -> None:
+    preset = knobs.replace(apply(PLAIN, "ragflow"), "rerank.top_n", 70)
+    graph = msgspec.structs.replace(
+        preset, legs={**preset.legs, "graph": GraphLeg()}, weights={**preset.weights, "graph": 0.5}
+    )
+    with pytest.raises(SettingsError, match=r"weights.graph = 0.5 \(its retrieval has no such leg: use_kg adds"):
+        export(wish(graph), "ragflow")
+    assert export(wish(knobs.replace(graph, "weights.graph", 0.0)), "ragflow").changes == ()
 
 
 def test_ragflow_cuts_cosines_alone_where_vectors_weigh_nothing() -> None:

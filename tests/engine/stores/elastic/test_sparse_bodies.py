@@ -59,7 +59,7 @@ def test_opensearchs_own_sparse_vectors_need_their_model() -> None:
         settings = Settings(store=StoreSettings(kind=kind), legs={"sparse": leg}, weights={"sparse": 1.0})
         check(settings, shape, make_executor(), Path(), ())
 
-    with pytest.raises(SettingsError, match="legs.sparse: s of i holds numbers of a model's tokens, and no words"):
+    with pytest.raises(SettingsError, match=r"legs.sparse: s of i holds numbers of a model's tokens, and no words"):
         opened(SparseLeg(), OPENSEARCH)
     opened(SparseLeg(inference_id="m"), OPENSEARCH)
     opened(SparseLeg(), ELASTICSEARCH)

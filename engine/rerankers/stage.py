@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from engine.executor import run_in
 from engine.ingest.template import Template
-from engine.records import Document, StagePart
+from engine.records import Document, RerankerInfo, StagePart
 from engine.rerankers.base import RerankDocument, Reranker
 from engine.rerankers.ledger import BEYOND, TERM, UNSCORED, Scored
 from engine.rerankers.registry import RerankContext
@@ -128,17 +128,21 @@ class RerankStage:
         await run_in(self.context.executor, self.cache.put, fresh)
 
     def _key(self, item: RerankDocument) -> bytes:
-        info, settings = self.reranker.info, self.settings
-        lengths = f"{settings.max_chars}/{settings.max_tokens}"
-        return score_key(
-            info.provider,
-            settings.base_url,
-            info.scope,
-            info.model,
-            info.revision,
-            info.dtype,
-            lengths,
-            settings.instruction,
-            self.query,
-            item.text,
-        )
+        return cache_key(self.reranker.info, self.settings, self.query, item.text)
+
+
+def cache_key(info: RerankerInfo, settings: RerankSettings, query: str, text: str) -> bytes:
+    """What the score of this text is kept under."""
+    lengths = f"{settings.max_chars}/{settings.max_tokens}"
+    return score_key(
+        info.provider,
+        settings.base_url,
+        info.scope,
+        info.model,
+        info.revision,
+        info.dtype,
+        lengths,
+        settings.instruction,
+        query,
+        text,
+    )

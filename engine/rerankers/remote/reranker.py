@@ -19,7 +19,7 @@ from engine.errors import SettingsError
 from engine.executor import run_in
 from engine.ingest.template import Template
 from engine.records import RanOn, RerankerInfo
-from engine.remote.offline import Departure, departure
+from engine.remote.offline import Departure, Place, departure
 from engine.remote.pool import ClientPool
 from engine.remote.timings import parts
 from engine.remote.wire import Service, WireRequest, WireResponse
@@ -93,7 +93,8 @@ class RemoteReranker:
             self._info = replace(self._info, url=shown_url(self._url))
         self._pool.rule.check(self._provider.label, self._url)
         asked = plan(self._provider, self._model, query, [d.text for d in documents], self._settings.max_tokens)
-        self._pool.agree(self._departure(asked))
+        if self._pool.rule.place(self._url) is not Place.MACHINE:
+            self._pool.agree(self._departure(asked))
         tasks = [
             asyncio.create_task(self._ask(asked, number, provider, key), name=f"rerank {number}")
             for number in range(len(asked.batches))

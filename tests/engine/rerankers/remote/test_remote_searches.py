@@ -15,6 +15,7 @@ import pytest
 
 from console.views_status import status_view
 from engine.api import open_pipeline
+from engine.estimate import estimate
 from engine.pipeline import Pipeline
 from engine.records import RanOn, Status
 from engine.remote.offline import place_of
@@ -340,3 +341,24 @@ def assert_no_key(key: str, *texts: Any) -> None:
         shown = text if isinstance(text, str) else json.dumps(text)
         for part in key.split(":"):
             assert part not in shown
+
+
+async def test_what_the_cache_holds_is_not_estimated_again(folder: Path, tmp_path: Path) -> None:
+    """A set that was asked before costs nothing; of one with a new query, that query is counted."""
+    old, new = [QUERY, "join path components"], "stripes of an animal"
+    async with serving(answer=VENDORS["cohere"]) as server:
+        rerank = RerankSettings(provider="cohere", base_url=server.url, api_key=KEY, top_n=4)
+        settings = Settings(weights=WORDS_ALONE, rerank=rerank)
+        several = msgspec.structs.replace(rerank, provider="several", model="cohere, term")
+        async with open_pipeline(settings, folder, cache_dir=tmp_path) as pipeline:
+            [before] = await estimate(pipeline, settings, old)
+            traces = [await pipeline.search(query, settings) for query in old]
+            assert before.documents == sum(int((trace.rerank.raw == trace.rerank.raw).sum()) for trace in traces)
+            asked = len(server.requests)
+            assert await estimate(pipeline, settings, old) == []
+            [more] = await estimate(pipeline, settings, [*old, new])
+            assert more.documents == 1, "one document is about stripes"
+            await pipeline.search(new, settings)
+            assert len(server.requests) == asked + 1 == before.requests + more.requests
+            fused = await estimate(pipeline, msgspec.structs.replace(settings, rerank=several), old)
+            assert [one.documents for one in fused] == [before.documents], "several are asked anew"

@@ -294,7 +294,7 @@ def test_ragflow_without_a_leg_of_vectors_orders_by_shared_terms_alone() -> None
 
 
 def test_ragflows_knowledge_graph_is_no_part_of_its_retrieval() -> None:
-    preset = knobs.replace(apply(PLAIN, "ragflow"), "rerank.top_n", 70)
+    preset = knobs.replace_all(apply(PLAIN, "ragflow"), {"rerank.top_n": 70, "cut.threshold": 0.2})
     graph = msgspec.structs.replace(
         preset, legs={**preset.legs, "graph": GraphLeg()}, weights={**preset.weights, "graph": 0.5}
     )

@@ -6,12 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from engine.errors import SettingsError
 from engine.records import ScoreKind
 from engine.remote.wire import WireRequest, WireResponse
 from engine.rerankers.remote.dialects import answers, error_bodies
 from engine.rerankers.remote.dialects.auth import authorized
 from engine.rerankers.remote.dialects.call import FollowUp, ParsedScores, RerankCall
-from engine.rerankers.remote.dialects.json_paths import put
+from engine.rerankers.remote.dialects.json_paths import is_free, put
+from engine.rerankers.remote.providers import Provider
 from engine.rerankers.remote.urls import endpoint
 
 
@@ -48,16 +50,33 @@ class Dialect(ABC):
         return call.provider.kind_of(call.model)
 
 
-def extended(body: dict[str, Any], call: RerankCall) -> dict[str, Any]:
-    """The body with what the provider's row adds: instruction and token limit under its names, fields always sent."""
+def extended(body: dict[str, Any], call: RerankCall, replaceable: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The body with what the provider's row adds: instruction and token limit under its names, fields always sent.
+    Of those only the ``replaceable`` may stand in the body already. Raises ``SettingsError`` for any other."""
     provider = call.provider
     if provider.instruction and call.instruction:
         put(body, provider.instruction, call.instruction)
     if provider.max_tokens and call.max_tokens:
         put(body, provider.max_tokens, call.max_tokens)
-    for name, value in provider.extra.items():
-        put(body, name, value)
+    for name in replaceable:
+        if name in provider.extra:
+            body.pop(name, None)
+    add_extra(body, provider)
     return body
+
+
+def add_extra(body: dict[str, Any], provider: Provider) -> None:
+    """Put the fields that are always sent beside those that say what is asked. Raises ``SettingsError`` where they
+    would take the place of one."""
+    for name, value in provider.extra.items():
+        if not is_free(body, name):
+            path = f"providers.{provider.name}.extra.{name}"
+            raise SettingsError(
+                f"{path} would overwrite what the request to {provider.label} says already",
+                path=path,
+                hint="take it away: extra adds fields, what is asked stands under [rerank] and [legs]",
+            )
+        put(body, name, value)
 
 
 _RETRY = "try again: the service may be starting the model"

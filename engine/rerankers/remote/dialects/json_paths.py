@@ -13,6 +13,18 @@ def put(body: dict[str, Any], name: str, value: Any) -> None:
     body[last] = value
 
 
+def is_free(body: dict[str, Any], name: str) -> bool:
+    """Whether ``put`` would add a value, and not overwrite one."""
+    value: Any = body
+    for key in name.split("."):
+        if not isinstance(value, dict):
+            return False
+        if key not in value:
+            return True
+        value = value[key]
+    return False
+
+
 def dig(value: Any, name: str) -> Any:
     """The value at the dotted name; None where anything on the way is missing or no object."""
     for key in name.split("."):

@@ -49,7 +49,7 @@ class Judge(Dialect):
                 "json_schema": {"name": "grades", "strict": True, "schema": schema(len(documents))},
             },
         }
-        return extended(body, call)
+        return extended(body, call, replaceable=("temperature", "response_format"))  # not every model takes these
 
     def parse(self, response: WireResponse, call: RerankCall) -> ParsedScores:
         body = answers.decoded(response, call)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.errors import SettingsError
@@ -220,3 +221,30 @@ def test_a_wrong_name_in_a_row_is_a_settings_error(wire: dict[str, Any]) -> None
 )
 def test_bedrock_model_names(model: str, region: str, arn: str) -> None:
     assert model_arn(model, region) == arn
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("cohere", {"query": "another"}),
+        ("cohere", {"model": "another"}),
+        ("tei", {"texts": ["another"]}),
+        ("dashscope", {"input": {"query": "another"}}),
+        ("dashscope", {"input.query.text": "another"}),
+        ("deepinfra", {"queries": []}),
+        ("judge", {"messages": []}),
+        ("ollama", {"input": []}),
+    ],
+)
+def test_extra_fields_never_replace_what_is_asked(name: str, extra: dict[str, Any]) -> None:
+    provider = row(name)
+    provider = msgspec.structs.replace(provider, extra={**provider.extra, **extra})
+    with pytest.raises(SettingsError, match=f"{name}.extra.{next(iter(extra))} would overwrite") as caught:
+        DIALECTS[provider.dialect].body(call(provider, model="m"))
+    assert caught.value.path == f"providers.{name}.extra.{next(iter(extra))}"
+
+
+def test_what_a_language_model_does_not_take_is_replaced() -> None:
+    judge = msgspec.structs.replace(row("judge"), extra={"temperature": 1, "reasoning.effort": "low"})
+    body = DIALECTS["judge"].body(call(judge, model="m"))
+    assert (body["temperature"], body["reasoning"]) == (1, {"effort": "low"})

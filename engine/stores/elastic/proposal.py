@@ -240,7 +240,11 @@ def _texts(
         share = len(_values(documents, name)) / len(documents) if documents else 1.0
         words = lengths[name]
         boost, taken = (TITLE_BOOST if _root(name, shape) == title else 1.0), False
-        about = f"{words:.0f} words on average" if documents else "not seen: the index shows no documents"
+        about = (
+            f"{words:.0f} word{'s' * (round(words) != 1)} on average"
+            if documents
+            else "not seen: the index shows no documents"
+        )
         if _root(name, shape) != name and _root(name, shape) in shape.text:
             reason = f"the same text as {_root(name, shape)}, analysed otherwise"
         elif share < RARE:

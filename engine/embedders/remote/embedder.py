@@ -21,7 +21,6 @@ from engine.remote.offline import departure
 from engine.remote.texts import excerpt
 from engine.remote.wire import Service, WireRequest, WireResponse
 from engine.rerankers.remote.batches import plan
-from engine.rerankers.remote.dialects.base import add_extra
 from engine.rerankers.remote.dialects.error_bodies import error_text
 from engine.rerankers.remote.dialects.usage import usage
 from engine.rerankers.remote.keys import Places, key_of, with_headers
@@ -111,13 +110,11 @@ class RemoteEmbedder:
         self, texts: Sequence[str], extra: Mapping[str, Any], provider: Provider, key: Secret | None
     ) -> WireRequest:
         wire = self._wire
-        body: dict[str, Any] = {wire.input: list(texts)}
+        body: dict[str, Any] = {wire.input: list(texts), **provider.extra, **extra}
         if wire.model:
             body[wire.model] = self._model
         if wire.dimensions and (dimensions := provider.options.get("dimensions")):
             body[wire.dimensions] = int(dimensions)
-        add_extra(body, provider)
-        body |= extra
         headers = dict(provider.headers)
         if key:
             headers[provider.auth_header] = f"{provider.auth_scheme} {key.reveal()}".strip()

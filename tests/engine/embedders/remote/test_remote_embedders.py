@@ -118,15 +118,6 @@ async def test_another_dimension_can_be_asked_for() -> None:
     assert json.loads(server.requests[0].body)["dimensions"] == 8
 
 
-async def test_extra_fields_never_replace_what_is_embedded() -> None:
-    async with serving(answer=VENDORS["openai"]) as server:
-        own = settings_for("openai", server, extra={"input": ["another"]})
-        async with embedder("openai/text-embedding-3-small", own) as service:
-            with pytest.raises(SettingsError, match=r"providers\.openai\.extra\.input would overwrite"):
-                await service.embed_query("bees")
-    assert not server.requests
-
-
 BAD = {
     "no JSON": b"<html>busy</html>",
     "without vectors": b'{"error": "unexpected endpoint"}',

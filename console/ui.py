@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -11,10 +11,12 @@ from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 
 from console.launch import Launch
 from console.locations import themes_dir
+from console.no_color import WithoutColor
 from console.screens.main import MainScreen
 from console.themes import load_themes
 
@@ -42,6 +44,13 @@ class ConsoleApp(App[Path], inherit_bindings=False):
     def get_default_screen(self) -> MainScreen:
         """The main screen, ``main``, which is under all others."""
         return self.main
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual picks how to leave colours out before it knows the theme."""
+        filters = super().get_line_filters()
+        if not (self.no_color and self.native_ansi_color):
+            return filters
+        return [WithoutColor() if isinstance(each, Monochrome | NoColor) else each for each in filters]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """None: our own table of actions has them."""

@@ -14,7 +14,9 @@ from console.palette import LEG_MARKS, palette_of
 from console.themes import DEFAULT_THEME, ThemeFile, load_themes, read_theme
 from console.widgets.timing_strip import TimingStrip
 from engine.errors import SettingsError
+from tests.console.consoles import QUERY, answered, running
 from tests.console.widgets.bench_app import lines_of, stages, workbench
+from tests.corpus import WatchedStore, pipeline_on
 
 FILES = sorted(themes_dir().glob("*.toml"))
 PAINTED = [path for path in FILES if not read_theme(path).ansi]
@@ -97,6 +99,18 @@ async def test_without_colour_the_screen_says_the_same(monkeypatch: pytest.Monke
     monkeyed = True
     monkeypatch.setenv("NO_COLOR", "1")
     assert await shown() == colored
+
+
+async def test_without_colour_the_terminals_own_theme_has_its_two_default_colours(
+    store: WatchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running(pipeline_on(store), theme="terminal", query=QUERY, size=(80, 24)) as (app, pilot):
+        await answered(app, pilot)
+        styles = {segment.style for strip in app.screen._compositor.render_strips() for segment in strip}
+        colors = {color for style in styles if style for color in (style.color, style.bgcolor) if color}
+        assert all(color.is_default for color in colors)
+        assert any(style.reverse for style in styles if style), "the cursor is seen"
 
 
 @pytest.mark.parametrize("name", sorted(BUILTIN_THEMES))

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from console.numbers import count, counted
 from console.views_status import failures
+from console.words import same_word
 from engine.analysis.display import clean
 from engine.records import DropRule, QueryTerm
 from engine.settings.schema import Settings
 from engine.trace import Trace
 
 SUGGESTIONS = 5
-LEAST_STEM = 3
 LEAST_LIKENESS = 0.5
 """Between an analysed term and the typed word that it is taken to come from."""
 
@@ -133,17 +133,9 @@ def _unknown(trace: Trace) -> list[QueryTerm]:
     found = [term for term in trace.analysis.terms if term.df]
     unknown = list[QueryTerm]()
     for term in sorted(trace.analysis.terms, key=lambda term: not term.nearest):
-        if not term.source and not any(_same_word(term, other) for other in (*found, *unknown)):
+        if not term.source and not any(same_word(term, other) for other in (*found, *unknown)):
             unknown.append(term)
     return [term for term in trace.analysis.terms if term in unknown]
-
-
-def _same_word(one: QueryTerm, other: QueryTerm) -> bool:
-    """Whether two terms may be one word of the query: as two fields analyse it, ``threads`` and ``thread``."""
-    if one.field == other.field or one.text == other.text:
-        return one.text == other.text
-    stem = max(min(len(one.text), len(other.text)) - 1, LEAST_STEM)
-    return one.text[:stem] == other.text[:stem]
 
 
 def _silent(trace: Trace, suggestions: list[Suggestion]) -> list[tuple[str, str]]:

@@ -27,6 +27,7 @@ from console.views_document import (
 )
 from console.widgets.direct import Direct
 from console.widgets.lines import Row, ScrolledLines, bar, pad, width_of, wrap
+from console.words import same_word
 from engine.rerankers.attribution import Attribution
 
 BAR_LEAST = 6
@@ -284,13 +285,18 @@ def _terms(terms: Sequence[TermAccount], palette: Palette, width: int) -> Iterat
     field = min(max(max(width_of(term.field) for term in terms), 5), 10)
     head = Row(width).add(f" {'term':{name}} {'field':{field}} {'docs':>7} {'idf':>5} {'gives':>7}", palette.muted)
     yield head.strip()
-    missing: dict[str, TermAccount] = {}
-    for term in terms:
-        if term.df == 0 and not any(t.df for t in terms if t.text == term.text):
-            missing.setdefault(term.text, term)
-        elif term.df:
-            yield _term(term, palette, width, name, field)
-    for term in missing.values():
+    missing, elsewhere = list[TermAccount](), dict[str, list[str]]()
+    known = [term for term in terms if term.df]
+    for term in known:
+        yield _term(term, palette, width, name, field)
+    for term in (term for term in terms if not term.df):
+        if any(same_word(term, other) for other in known):
+            elsewhere.setdefault(term.field, []).append(term.text)
+        elif not any(same_word(term, other) for other in missing):
+            missing.append(term)
+    for absent, texts in elsewhere.items():
+        yield Row(width).add(f" in no {absent}: {', '.join(texts)}", palette.muted).strip()
+    for term in missing:
         row = Row(width).add(f" {pad(term.text, name)} ", palette.absent).add("not in the index", palette.warning)
         nearest = ", ".join(term.nearest)
         yield row.add(f", nearest: {nearest}" if nearest else "", palette.text).strip()

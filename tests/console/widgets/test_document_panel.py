@@ -9,7 +9,7 @@ import pytest
 
 from console.views_document import DocumentView, document_view, text_blocks
 from console.widgets.document_panel import DocumentPanel, best_line
-from engine.records import Document, Outcome, Status
+from engine.records import Document, Outcome, QueryTerm, Status
 from engine.stores.base import Highlight
 from tests.console.widgets.bench_app import SETTINGS, TEXT, lines_of, trace, workbench
 from tests.corpus import changed
@@ -126,6 +126,18 @@ async def test_the_panel_says_it_all_at_80_columns() -> None:
         "1 match",
     ):
         assert part in text
+
+
+async def test_a_word_that_another_field_has_is_not_said_to_be_missing() -> None:
+    found = QueryTerm("thread", "text", 1.0, 7, 2.0)
+    absent = (QueryTerm("threads", "title", 1.0, 0, 0.0), QueryTerm("the", "title", 1.0, 0, 0.0))
+    stop = QueryTerm("the", "text", 1.0, 9, 0.1)
+    unknown = QueryTerm("zebra", "text", 1.0, 0, 0.0, nearest=("zero",)), QueryTerm("zebras", "title", 1.0, 0, 0.0)
+    lines = await painted(view_of(terms=[(term, 0.0) for term in (found, *absent, stop, *unknown)]))
+    text = "\n".join(lines)
+    assert "in no title: threads, the" in text
+    assert "zebra not in the index, nearest: zero" in " ".join(text.split())
+    assert text.count("not in the index") == 2, "and blokc, of the query itself"
 
 
 @pytest.mark.parametrize("width", [24, 40, 60, 80, 160])

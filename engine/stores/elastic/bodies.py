@@ -197,7 +197,7 @@ def sparse_query(
 
 def restrictions(query: Query, filters: Filter, shape: IndexShape) -> Json:
     """The ``filter`` and ``must_not`` of a ``bool``; empty where nothing restricts. Raises ``SettingsError``."""
-    must: list[Json] = [_holds(name, value, shape) for name, value in filters.items()]
+    must: list[Json] = [holds(name, value, shape) for name, value in filters.items()]
     must_not: list[Json] = []
     for clause in query.clauses:
         if clause.excluded:
@@ -207,7 +207,7 @@ def restrictions(query: Query, filters: Filter, shape: IndexShape) -> Json:
     return {**({"filter": must} if must else {}), **({"must_not": must_not} if must_not else {})}
 
 
-def _holds(name: str, value: FieldValue, shape: IndexShape) -> Json:
+def holds(name: str, value: FieldValue, shape: IndexShape) -> Json:
     """The field has the value, or one of the list; None stands for documents without any."""
     field = exact_field(name, shape, f"filter.{name}")
     values = value if isinstance(value, list) else [value]
@@ -242,7 +242,7 @@ def _typed(name: str, value: FieldValue, shape: IndexShape) -> Any:
 
 def _clause(clause: Clause, shape: IndexShape, zero: str) -> Json:
     if clause.field and clause.field not in shape.text:
-        return _holds(clause.field, clause.text, shape)
+        return holds(clause.field, clause.text, shape)
     kind = "phrase" if clause.phrase else "best_fields"
     body = {"query": clause.text, "type": kind, "zero_terms_query": zero}
     if not clause.phrase:

@@ -17,6 +17,7 @@ from engine.rerankers.ledger import TERM
 from engine.settings.schema import GraphLeg, LexicalLeg, RagflowSettings, Settings, SparseLeg, StoreSettings
 from engine.stores.base import Explanation, FacetCount, Filter, Highlight, LegHits, LegRequest, StoreInfo
 from engine.stores.elastic import answers
+from engine.stores.elastic.bodies import exact_field, group_field, holds
 from engine.stores.ragflow import bodies, comparison, fields, flags, similarity, typed
 from engine.stores.ragflow.comparison import Asking, Comparison
 from engine.stores.ragflow.documents import SOURCE, document_of
@@ -112,7 +113,7 @@ class RagflowStore:
     # ---- legs
 
     def _scope(self, filters: Filter, query: Query, leg: object = None) -> bodies.Scope:
-        held = [typed.holds(name, value) for name, value in filters.items() if value is not None]
+        held = [holds(name, value, self.shape.index) for name, value in filters.items()]
         wanted, excluded = typed.restrictions(query)
         if isinstance(leg, GraphLeg):
             return bodies.graph_scope(self.settings.kb_ids, leg.types, held)
@@ -166,7 +167,7 @@ class RagflowStore:
     async def search_leg(self, request: LegRequest) -> LegHits:
         body = await self._body(request, request.settings.top_k)
         if request.group:
-            body["collapse"] = {"field": request.group}
+            body["collapse"] = {"field": group_field(request.group, self.shape.index)}
         if request.profile:
             body["profile"] = True
         hits = await self.index.hits(body, **self._how(request))
@@ -240,7 +241,8 @@ class RagflowStore:
 
     async def facets(self, request: LegRequest, fields: Sequence[str], size: int = 10) -> dict[str, list[FacetCount]]:
         body = await self._body(request, request.settings.top_k)
-        body |= {"size": 0, "aggs": {name: {"terms": {"field": name, "size": size}} for name in fields}}
+        exact = {name: exact_field(name, self.shape.index, "facets") for name in fields}
+        body |= {"size": 0, "aggs": {name: {"terms": {"field": field, "size": size}} for name, field in exact.items()}}
         return answers.facets_of(await self.index.search(body), fields)
 
     # ---- RAGFlow's own way

@@ -15,10 +15,6 @@ _WORD = re.compile(r"\w+")
 _SYNONYMS = 8
 
 
-def holds(name: str, value: object) -> bodies.Body:
-    return {"terms": {name: value}} if isinstance(value, list) else {"term": {name: value}}
-
-
 def restrictions(query: Query) -> tuple[list[bodies.Body], list[bodies.Body]]:
     """What phrases ask for, and what exclusions forbid, as query strings over the index's tokens."""
     wanted: list[bodies.Body] = []

@@ -13,12 +13,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from engine.analysis.query import Query
 from engine.api import open_pipeline
 from engine.errors import IndexMismatchError, SettingsError, StoreError
 from engine.fusion import presets
 from engine.pipeline import Pipeline
 from engine.settings import knobs
-from engine.settings.schema import Settings
+from engine.settings.schema import LexicalLeg, Settings
+from engine.stores.base import LegRequest
 from engine.stores.ragflow import bodies, fields, similarity
 from engine.stores.ragflow.comparison import Comparison
 from engine.stores.ragflow.store import RagflowStore
@@ -285,6 +287,25 @@ async def test_exclusions_phrases_and_filters_restrict_every_leg(on_opensearch):
     assert "retry-1" in without.pool.ids
     assert whole.pool.ids == ("retry-1",)
     assert filtered.pool.ids == ("retry-2",)
+
+
+async def test_filters_of_no_value_hold_and_of_no_field_are_refused(on_opensearch, chunks):
+    """None stands for chunks without the field; it let every chunk pass."""
+    async with opened(on_opensearch) as (pipeline, settings):
+        every = await pipeline.search(QUESTION, settings)
+        named = {i for i in every.pool.ids if chunks[i].get("important_kwd")}
+        bare = await pipeline.search(QUESTION, with_filter(settings, important_kwd=None))
+        unknown = await pipeline.search(QUESTION, with_filter(settings, docnm="x"))
+        with pytest.raises(SettingsError, match="no stored field 'docnm'; the nearest is 'docnm_kwd'"):
+            await pipeline.store.facets(LegRequest("lexical", LexicalLeg(), Query.plain(QUESTION)), ["docnm"])
+    assert named
+    assert named < set(every.pool.ids)
+    assert not named & set(bare.pool.ids)
+    assert all("no stored field 'docnm'" in unknown.stage(leg).outcome.text for leg in ("lexical", "dense"))
+
+
+def with_filter(settings: Settings, **filters: Any) -> Settings:
+    return msgspec.structs.replace(settings, filter=filters)
 
 
 async def test_knowledge_bases_and_documents_are_listed(on_opensearch):

@@ -268,7 +268,7 @@ class Asking:
             case RerankProgress(done, total):
                 reranking = next((name for name in reversed(self.under_way) if name.startswith("rerank")), "rerank")
                 self.said[reranking] = f"{done}/{total}"
-                self._screen.answered()
+                self._screen.answered(scores=True)
                 self._warn()
             case Finished(trace):
                 self.said.clear()

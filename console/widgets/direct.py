@@ -6,6 +6,8 @@ crop, and the filters of NO_COLOR and terminal colours. Widgets of this kind hav
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.containers import Horizontal, Vertical
 from textual.filter import ANSIToTruecolor
 from textual.geometry import Region
@@ -35,8 +37,26 @@ class Direct(Painted):
 
     ALLOW_SELECT = False
 
+    _on_screen: dict[int, Strip]
+    """The rows as they were painted last, by their place."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._on_screen = {}
+
+    def refresh_changed(self) -> None:
+        """Ask for a frame of the rows that are not on the screen yet, or of none."""
+        width, height = self.size
+        rows = self.rows(0, height) if width and height else []
+        changed = [y for y, row in enumerate(rows) if self._on_screen.get(y) != row]
+        if len(changed) == len(rows):
+            self.refresh()
+        elif changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
     def render_lines(self, crop: Region) -> list[Strip]:
         strips = self.rows(crop.y, crop.bottom)
+        self._on_screen.update(enumerate(strips, crop.y))
         filters = [each for each in self.get_line_filters() if not isinstance(each, ANSIToTruecolor)]
         if filters:  # our themes have true colours, or are for terminals that keep their own
             background = self.background_colors[1]

@@ -62,12 +62,13 @@ class Lists(SideBySide):
         return self.by_name[RERANKED]
 
     def lay_out(self, *, with_legs: bool, alone: str, flow_width: int) -> None:
-        """Show the legs' lists or not; ``alone`` names the one list that has the room to itself."""
+        """Show the legs' lists or not, with no flow between them where it is 0 cells wide; ``alone`` names the one list
+        that has the room to itself."""
         shown = {name: name == alone if alone else with_legs or name not in self.legs for name in self.by_name}
         for name, pane in self.panes.items():
             pane.display = shown[name]
         for flow, (left, right) in zip(self.flows, self._neighbours(), strict=True):
-            flow.display = shown[left.name or ""] and shown[right.name or ""]
+            flow.display = flow_width > 0 and shown[left.name or ""] and shown[right.name or ""]
             flow.styles.width = flow_width
 
     def show(self, views: Sequence[ListView], cursor_id: str, pinned_id: str) -> None:
@@ -95,7 +96,7 @@ class Lists(SideBySide):
     def _refresh_flows(self) -> None:
         for flow in self.flows:
             if flow.display:
-                flow.refresh()
+                flow.refresh_changed()
 
     def to_top(self) -> None:
         for content in self.by_name.values():
@@ -104,7 +105,7 @@ class Lists(SideBySide):
     def refresh_rows(self) -> None:
         """Paint the same views again, as when texts have come."""
         for content in self._shown():
-            content.refresh()
+            content.refresh_changed()
 
     def _shown(self) -> Iterator[ResultList]:
         return (content for name, content in self.by_name.items() if self.panes[name].display)
@@ -118,4 +119,4 @@ class Lists(SideBySide):
 
 def _redraw(flow: Flow) -> None:
     """Textual counts a watcher's parameters, defaults as well, to decide what to call it with."""
-    flow.refresh()
+    flow.refresh_changed()

@@ -26,7 +26,7 @@ from console.views_queries import (
     signed,
 )
 from console.widgets.direct import Direct
-from console.widgets.lines import Row, pad
+from console.widgets.lines import Row, pad, stretch
 
 BOTH = 130
 """Columns from which both comparisons are shown."""
@@ -71,7 +71,7 @@ class QueryTable(Direct, ScrollView, can_focus=True):
             self.cursor_id = view.rows[0].id if view.rows else ""
         self._measure()
         self._reveal()
-        self.refresh()
+        self.refresh_changed()
 
     @property
     def chosen(self) -> QueryRow | None:
@@ -95,7 +95,7 @@ class QueryTable(Direct, ScrollView, can_focus=True):
         if self.view.rows:
             self.cursor_id = self.view.rows[min(max(place, 0), len(self.view.rows) - 1)].id
             self._reveal()
-            self.refresh()
+            self.refresh_changed()
 
     def _reveal(self) -> None:
         place, top, height = self._places.get(self.cursor_id, 0), int(self.scroll_offset.y), max(1, self.size.height)
@@ -113,9 +113,7 @@ class QueryTable(Direct, ScrollView, can_focus=True):
         self._measure()
 
     def _measure(self) -> None:
-        size = Size(self.scrollable_content_region.width, len(self.view.rows))
-        if size != self.virtual_size:
-            self.virtual_size = size
+        stretch(self, Size(self.scrollable_content_region.width, len(self.view.rows)))
 
     def rows(self, top: int, bottom: int) -> list[Strip]:
         above, width = int(self.scroll_offset.y), self.scrollable_content_region.width

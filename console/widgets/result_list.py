@@ -16,7 +16,7 @@ from console.messages import ActionRequested, CursorMoved
 from console.text import clean
 from console.views import ABSENT, COMPLETED, CUT, ENTERED, LEFT, NEWCOMER, UNSCORED, ListView, grade_of
 from console.widgets.direct import Direct
-from console.widgets.lines import Row
+from console.widgets.lines import Row, stretch
 
 BARS = " ▁▂▃▄▅▆▇█"
 PINNED_MARK = "★"
@@ -68,7 +68,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
         self.pinned_id = pinned_id
         self._score_width = view.score_width if view else 4
         self._measure()
-        self.refresh()
+        self.refresh_changed()
 
     def point_at(self, document_id: str) -> None:
         """Put the cursor on a document and bring its row into view, where the list has it."""
@@ -76,7 +76,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
         place = self.view.place_of(document_id) if self.view else -1
         if place >= 0:
             self._reveal(place)
-        self.refresh()
+        self.refresh_changed()
 
     def to_top(self) -> None:
         self.scroll_to(y=0, animate=False, immediate=True)
@@ -141,9 +141,7 @@ class ResultList(Direct, ScrollView, can_focus=True):
         if width != self._width:
             self._width = width
             self._rows.clear()
-        size = Size(width, len(self.view) if self.view else 0)
-        if size != self.virtual_size:
-            self.virtual_size = size
+        stretch(self, Size(width, len(self.view) if self.view else 0))
 
     def rows(self, top: int, bottom: int) -> list[Strip]:
         above, at_cursor = int(self.scroll_offset.y), 2 if self.has_focus else 1

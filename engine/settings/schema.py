@@ -183,7 +183,8 @@ class RemoteSettings(Table, frozen=True):
 
 
 class ProviderSettings(Table, frozen=True):
-    """A provider of the user's own, or what is different about one of the table; '' and 0 leave the row as it is."""
+    """A provider of the user's own, or what is different about one of the table. A default leaves the row as it is; a
+    limit of 0 is none."""
 
     like: str = ""
     """The row that this one starts from; default: the row of the same name, else ``openai-compatible``."""
@@ -198,16 +199,16 @@ class ProviderSettings(Table, frozen=True):
     extra: dict[str, FieldValue] = {}
     options: dict[str, str] = {}
     instruction: str = ""
-    max_documents: int = 0
-    max_chars: int = 0
-    max_query_chars: int = 0
-    max_bytes: int = 0
-    max_request_tokens: int = 0
+    max_documents: int = -1
+    max_chars: int = -1
+    max_query_chars: int = -1
+    max_bytes: int = -1
+    max_request_tokens: int = -1
     listwise_documents: int = 0
     batch: int = 0
-    concurrency: int = 0
-    requests_per_minute: float = 0.0
-    tokens_per_minute: float = 0.0
+    concurrency: int = -1
+    requests_per_minute: float = -1.0
+    tokens_per_minute: float = -1.0
     retries: int = -1
     connect_s: float = 0.0
     read_s: float = 0.0

@@ -95,6 +95,10 @@ def _row(help_: str, maximum: float | None = None, unit: str = "") -> Knob:
     return Knob(help_, minimum=0, maximum=maximum, unit=unit)
 
 
+def _limit(help_: str, maximum: float | None = None, unit: str = "") -> Knob:
+    return Knob(f"{help_[:-1]}; 0: no limit, -1: as usual.", minimum=-1, maximum=maximum, unit=unit)
+
+
 KNOBS: dict[str, Knob] = {
     "store.kind": Knob("The search engine: embedded is Rankscope's own index in a folder."),
     "store.path": Knob("Folder of the embedded index, relative to this file.", file=True),
@@ -259,16 +263,16 @@ KNOBS: dict[str, Knob] = {
     "providers.*.options": Knob("What its address is filled with: region, project, …"),
     "providers.*.options.*": Knob("The option's value."),
     "providers.*.instruction": Knob("The request field that takes rerank.instruction."),
-    "providers.*.max_documents": _row("Most documents of one request.", unit="documents"),
-    "providers.*.max_chars": _row("Longest document; a longer one is cut.", unit="characters"),
-    "providers.*.max_query_chars": _row("Longest query; a longer one is cut.", unit="characters"),
-    "providers.*.max_bytes": _row("Most bytes of the texts of one request.", unit="bytes"),
-    "providers.*.max_request_tokens": _row("Most tokens of one request, estimated.", unit="tokens"),
+    "providers.*.max_documents": _limit("Most documents of one request.", unit="documents"),
+    "providers.*.max_chars": _limit("Longest document that is not cut.", unit="characters"),
+    "providers.*.max_query_chars": _limit("Longest query that is not cut.", unit="characters"),
+    "providers.*.max_bytes": _limit("Most bytes of the texts of one request.", unit="bytes"),
+    "providers.*.max_request_tokens": _limit("Most tokens of one request, estimated.", unit="tokens"),
     "providers.*.listwise_documents": _row("Most documents that a listwise model scores together.", unit="documents"),
     "providers.*.batch": _row("Documents of one request.", unit="documents"),
-    "providers.*.concurrency": _row("Requests in flight.", 1024, "requests"),
-    "providers.*.requests_per_minute": _row("Most requests in a minute."),
-    "providers.*.tokens_per_minute": _row("Most tokens in a minute, estimated."),
+    "providers.*.concurrency": _limit("Requests in flight.", 1024, "requests"),
+    "providers.*.requests_per_minute": _limit("Most requests in a minute."),
+    "providers.*.tokens_per_minute": _limit("Most tokens in a minute, estimated."),
     "providers.*.retries": Knob("Further attempts after one that failed in passing; -1: as usual.", "", -1, 20),
     "providers.*.connect_s": _row("Longest time to connect.", 600, "seconds"),
     "providers.*.read_s": _row("Longest silence while an answer is awaited.", 600, "seconds"),

@@ -26,7 +26,7 @@ GENERIC = "openai-compatible"
 BARE = "bare"
 """``auth_scheme`` of a provider that takes the key without a word before it."""
 
-_UNSET: tuple[Any, ...] = ("", 0, -1, [], {})
+_AS_USUAL = ProviderSettings()
 _MERGED = ("headers", "extra", "options")
 
 
@@ -176,11 +176,9 @@ def _overlaid(name: str, changes: ProviderSettings) -> Provider:
 
 def overlaid(name: str, changes: ProviderSettings, row: Provider, keys: Collection[str]) -> Provider:
     """A row under another name, with those of the keys changed that the settings set."""
-    given = {key: value for key in keys if (value := getattr(changes, key)) not in _UNSET}
+    given = {key: value for key in keys if (value := getattr(changes, key)) != getattr(_AS_USUAL, key)}
     new: dict[str, Any] = {"name": name, "label": row.label if name == row.name else name}
     new["caps"] = {model: {k: v for k, v in caps.items() if k not in given} for model, caps in row.caps.items()}
-    if changes.retries >= 0:
-        new["retries"] = changes.retries
     for key, value in given.items():
         if key in _MERGED:
             new[key] = {**getattr(row, key), **value}
@@ -194,6 +192,6 @@ def overlaid(name: str, changes: ProviderSettings, row: Provider, keys: Collecti
             new |= {"api_key": value, "needs_key": True}
         elif key == "auth_scheme" and value == BARE:
             new["auth_scheme"] = ""
-        elif key not in ("like", "retries"):
+        elif key != "like":
             new[key] = tuple(value) if isinstance(value, list) else value
     return msgspec.structs.replace(row, **new)

@@ -20,6 +20,7 @@ from engine.rerankers.remote.providers import Provider, provider, providers, tab
 from engine.rerankers.remote.urls import endpoint, join
 from engine.settings import table as settings_table
 from engine.settings.load import decode
+from engine.settings.schema import ProviderSettings
 
 NAMED = """
 jina xinference localai nvidia openai-compatible siliconflow gpustack novita gitee jiekou cohere qianfan voyage
@@ -186,7 +187,7 @@ def test_a_provider_is_a_few_lines_of_toml() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("kind", "logits"), ("concurrency", -1), ("batch", "many"), ("nonsense", 1), ("extra", 3), ("fields", ["x"])],
+    [("kind", "logits"), ("concurrency", -2), ("batch", "many"), ("nonsense", 1), ("extra", 3), ("fields", ["x"])],
 )
 def test_a_wrong_key_of_a_provider_is_a_settings_error(key: str, value: Any) -> None:
     with pytest.raises(SettingsError, match=rf"providers\.mine\.{key}"):
@@ -359,3 +360,17 @@ def test_a_price_is_what_the_provider_reports_else_what_the_row_says() -> None:
     assert cost_of(row, {"tokens": 3}) == {}
     assert cost_of(table()["cohere"], {"searches": 3}) == {}
     assert cost_of(msgspec.structs.replace(row, price_unit="requests"), {}) == {"usd": 0.002}
+
+
+def test_a_limit_of_the_table_can_be_lifted() -> None:
+    own = {
+        "qianfan": ProviderSettings(max_documents=0, max_chars=0),
+        "cohere": ProviderSettings(requests_per_minute=0, concurrency=0),
+        "gitee": ProviderSettings(),
+    }
+    rows = providers(own)
+    assert (table()["qianfan"].max_documents, rows["qianfan"].max_documents, rows["qianfan"].max_chars) == (64, 0, 0)
+    assert rows["qianfan"].max_query_chars == table()["qianfan"].max_query_chars > 0
+    assert (rows["cohere"].limits.concurrency, rows["cohere"].limits.requests_per_minute) == (0, 0)
+    assert rows["gitee"] == table()["gitee"]
+    assert plan(rows["qianfan"], "m", "q", ["x" * 9000]).cut == (False,)

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from engine.trace import Trace
 
 NARROW, ROOMY, WIDE = 110, 140, 200
-"""Columns below which weights and document share a place; from which the flow is broad; and each leg's list shown."""
+"""Columns below which weights and document share a place, unless each leg's list is shown; from which the flow is
+broad; and each leg's list shown. Titles need the room that those lists leave."""
 LOW = 32
 """Lines below which the waterfall takes its room from the pane below the lists."""
 
@@ -102,7 +103,7 @@ class Panes(Stacked):
     def lay_out(self) -> None:
         """Give the panes their places for this size, the pane that is alone, and what is open."""
         width, height = self.screen.size
-        narrow, alone = width < NARROW, self.alone
+        narrow, alone = width < (WIDE if self.with_legs else NARROW), self.alone
         self.query_one("#columns").set_class(narrow, "-narrow")
         self.query_one("#left").display = alone != "weights"
         beside = alone in ("", *self.lists.by_name)
@@ -114,7 +115,9 @@ class Panes(Stacked):
         below = 5 if self.timings.expanded and height < LOW else max(8, height // 3)
         self.document_pane.styles.height = "1fr" if alone else below
         list_alone = alone if alone in self.lists.by_name else ""
-        flow = 12 if width >= ROOMY and not self.with_legs else 6
+        flow = 12 if width >= ROOMY else 6
+        if self.with_legs:
+            flow = 6 if width >= ROOMY else 0
         self.lists.lay_out(with_legs=self.with_legs, alone=list_alone, flow_width=flow)
         self.weights_pane.display = alone == "weights" if alone else not narrow or self.weights_open
         self.weights_pane.styles.height = "1fr" if alone or not narrow else below

@@ -363,6 +363,17 @@ async def test_each_leg_has_a_list_where_there_is_room(store: WatchedStore) -> N
         assert not app.main.panes.lists.panes["lexical"].display
 
 
+async def test_four_lists_leave_their_titles_room_in_a_middling_terminal(store: WatchedStore) -> None:
+    async with running(pipeline_on(store), query=QUERY, size=(120, 34)) as (app, pilot):
+        await answered(app, pilot)
+        panes = app.main.panes
+        await pilot.press("w")
+        await until(pilot, lambda: panes.lists.panes["lexical"].display and not panes.weights_pane.display)
+        await until(pilot, lambda: screen_text(app).count("threading.T") >= 4)
+        await pilot.press("3")
+        await until(pilot, lambda: panes.weights_pane.display)
+
+
 async def test_no_index_is_an_answer_and_not_a_crash() -> None:
     def nothing() -> object:
         raise IndexNotFoundError("there is no index at /nowhere", hint="`rankscope index` builds one")

@@ -64,23 +64,28 @@ def _refuse_secrets(url: str, signs: Mapping[str, str]) -> None:
         raise SettingsError("the address holds a password, which would stand in the settings file", hint=hint)
 
 
-async def survey(store: StoreSettings, rule: OfflineRule | None = None) -> Listing:
-    """What answers there, and its indices. Raises ``EngineError``, whose hint names the option that signs in."""
+OPTIONS: Mapping[str, str] = {
+    "unauthorized": "--api-key env:NAME, or --username NAME --password env:NAME",
+    "tls": "--ca-file FILE with the cluster's certificate, or --fingerprint; http:// where it has none",
+    "forbidden": "--index NAME with an index that it may read; listing them takes the right to monitor",
+    "connect": "is the engine running, and is this its address?",
+}
+"""Kind of fault → the way out on the command line."""
+
+
+async def survey(
+    store: StoreSettings, rule: OfflineRule | None = None, *, ways: Mapping[str, str] = OPTIONS
+) -> Listing:
+    """What answers there, and its indices. Raises ``EngineError``, whose hint is one of the ``ways`` out."""
     try:
         return await list_indices(store, rule=rule)
     except EngineError as error:
-        raise _with_options(error) from error
+        raise _told(error, ways) from error
 
 
-def _with_options(error: EngineError) -> EngineError:
-    """The same error, its way out in terms of what is being typed here."""
-    hints = {
-        "unauthorized": "--api-key env:NAME, or --username NAME --password env:NAME",
-        "tls": "--ca-file FILE with the cluster's certificate, or --fingerprint; http:// where it has none",
-        "forbidden": "--index NAME with an index that it may read; listing them takes the right to monitor",
-        "connect": "is the engine running, and is this its address?",
-    }
-    hint = hints.get(error.kind, error.hint)
+def _told(error: EngineError, ways: Mapping[str, str]) -> EngineError:
+    """The same error, its way out in terms of what is being typed."""
+    hint = ways.get(error.kind, error.hint)
     return EngineError(error.message, kind=error.kind, status=error.status, hint=hint, stage=error.stage)
 
 
@@ -110,6 +115,7 @@ async def look(
     *,
     wanted: str = "",
     telling: Callable[[str], None] = lambda text: None,
+    ways: Mapping[str, str] = OPTIONS,
 ) -> Found:
     """What is proposed for the index of ``store``; models on this machine are tried for its vectors.
 
@@ -120,7 +126,7 @@ async def look(
     try:
         seen = await see(store, rule=OfflineRule.of(loaded.settings.remote))
     except EngineError as error:
-        raise _with_options(error) from error
+        raise _told(error, ways) from error
     store = msgspec.structs.replace(store, kind=seen.engine.name)
     async with embedding(loaded) as context:
         proposal = propose(seen, nearness(context, wanted))

@@ -36,8 +36,16 @@ FIELDS = (
     ("username", "user", "or a user …"),
     ("password", "password", "… with env:NAME of the password"),
     ("ca_file", "certificate", "file of the authority, for https:// of its own"),
+    ("index", "index", "its name, or nothing for a list to choose from"),
 )
 """(name, label, placeholder) of what is typed."""
+_WAYS = {
+    "unauthorized": "an API key, or a user and a password",
+    "tls": "a certificate is the cluster's own; http:// where it has none",
+    "forbidden": "an index that may be read, by its name: listing them takes the right to monitor",
+    "connect": "is the engine running, and is this its address?",
+}
+"""Kind of fault → what to type in the fields above."""
 _KEYS = {
     "address": "⏎ looks what is there · tab next field · esc closes",
     "indices": "↑↓ choose · / find · ⏎ looks at it · h hidden ones · esc address",
@@ -144,8 +152,11 @@ class ConnectScreen(Dialog[Path]):
 
     @property
     def _signs(self) -> dict[str, str]:
-        typed = {name: self.query_one(f"#{name}", Input).value.strip() for name, _, _ in FIELDS if name != "url"}
+        typed = {name: self._typed(name) for name, _, _ in FIELDS if name not in ("url", "index")}
         return {name: value for name, value in typed.items() if value}
+
+    def _typed(self, name: str) -> str:
+        return self.query_one(f"#{name}", Input).value.strip()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input.id != "find":
@@ -154,7 +165,7 @@ class ConnectScreen(Dialog[Path]):
             self._look(shown.get_option_at_index(shown.highlighted or 0).id or "")
 
     def _survey(self) -> None:
-        url = self.query_one("#url", Input).value.strip()
+        url = self._typed("url")
         if not url:
             self._say("An address is needed, such as localhost:9200.", "warning")
             return
@@ -164,7 +175,10 @@ class ConnectScreen(Dialog[Path]):
         except RankscopeError as error:
             self._say(error.message, "error", error.hint)
             return
-        self._work(f"asking {url} …", lambda: survey(store, rule), self._surveyed)
+        if index := self._typed("index"):
+            self._look(index)
+            return
+        self._work(f"asking {url} …", lambda: survey(store, rule, ways=_WAYS), self._surveyed)
 
     def _surveyed(self, listing: Listing) -> None:
         self._listing = listing
@@ -216,10 +230,10 @@ class ConnectScreen(Dialog[Path]):
             self._paint_indices()
 
     def _look(self, index: str) -> None:
-        store = store_of(self.query_one("#url", Input).value, self._signs, index)
+        store = store_of(self._typed("url"), self._signs, index)
         self._work(
             f"looking at {index}: mapping, some documents, who made its vectors …",
-            lambda: look(store, self._loaded, telling=self._tell),
+            lambda: look(store, self._loaded, telling=self._tell, ways=_WAYS),
             self._looked,
         )
 
@@ -310,19 +324,16 @@ class ConnectScreen(Dialog[Path]):
     def action_leave(self) -> None:
         """One step back; from the address out."""
         self.workers.cancel_group(self, "connect")
-        if self._step == "proposal":
-            self._surveyed_again()
-        elif self._step == "indices":
+        if self._step == "address":
+            self.dismiss(None)
+        elif self._step == "proposal" and self._listing is not None:
+            self._surveyed(self._listing)
+        else:
+            self._listing = None
             self._go("address", self.heading)
             self.query_one("#find", Input).value = ""
             self.query_one("#url", Input).focus()
             self._say("")
-        else:
-            self.dismiss(None)
-
-    def _surveyed_again(self) -> None:
-        assert self._listing is not None
-        self._surveyed(self._listing)
 
 
 def _once(able: list[Any]) -> list[Any]:

@@ -234,6 +234,22 @@ async def test_from_an_address_to_settings_that_are_opened(
     assert "it makes the stored vectors" in file.read_text()
 
 
+async def test_an_index_that_may_not_be_listed_is_looked_at_by_its_name(filled: Server, store: WatchedStore) -> None:
+    async with running(pipeline_on(store), size=(80, 24)) as (app, pilot):
+        app.main.set_focus(app.main.panes.empty)
+        screen = await opened(app, pilot)
+        screen.query_one("#url", Input).value = filled.url
+        screen.query_one("#index", Input).value = "nowhere"
+        await pilot.press("enter")
+        await until(pilot, lambda: "it has no index nowhere" in screen_text(app))
+        screen.query_one("#index", Input).value = INDEX
+        await pilot.press("enter")
+        shown = screen.query_one("#rows", OptionList)
+        await until(pilot, lambda: shown.option_count > 0 and shown.has_focus)
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.query_one("#url", Input).has_focus)
+
+
 async def test_of_two_hundred_indices_one_is_found_by_a_part_of_its_name(store: WatchedStore) -> None:
     many = tuple(Listed(f"kb-{n:03d}", n, 10 * n) for n in range(200))
     long = Listed("customers-of-the-north-with-a-name-that-no-terminal-of-eighty-columns-can-hold", 3, 227)

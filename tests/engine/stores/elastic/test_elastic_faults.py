@@ -112,6 +112,9 @@ async def test_an_unknown_index_is_looked_at_with_no_more_than_the_right_to_read
         await survey(signed_out(server, api_key=key, index=""))
     assert refused.value.kind == "forbidden"
     assert "--index" in refused.value.hint
+    with pytest.raises(EngineError) as refused:
+        await survey(signed_out(server, api_key=key, index=""), ways={"forbidden": "its name"})
+    assert refused.value.hint == "its name"
     listing = await survey(signed_out(server, username=server.username, password=server.password, index=""))
     assert INDEX in [one.name for one in listing.indices]
     with pytest.raises(EngineError, match="certificate is not trusted") as untrusted:

@@ -63,6 +63,7 @@ def no_documents(index: str, kind: str) -> EmptyView:
 
 
 CONNECT = Suggestion("connect to Elasticsearch or OpenSearch", "C", action="connect")
+_UNFILTERED = Suggestion("take the filter away", action="set", args=("filter", "{}"))
 _ANOTHER = Suggestion("type another query", "/", action="query")
 _KEYS = Suggestion("every key and action", "?", action="actions")
 
@@ -82,8 +83,11 @@ def empty_view(trace: Trace | None) -> EmptyView | None:
 
 def _no_leg(trace: Trace) -> EmptyView:
     lines = [(f"{', '.join(names)}: {clean(why)}", "error") for why, names in failures(trace).items()]
-    lines.append(("The index did not answer, so there is nothing to rank.", "text"))
-    return EmptyView("No leg answered", tuple(lines), (Suggestion("ask again", "F5", action="again"),))
+    hints = dict.fromkeys(outcome.hint for outcome in trace.failed_legs.values() if outcome.hint)
+    lines += [(clean(hint), "text") for hint in hints]
+    lines.append(("There is nothing to rank.", "muted"))
+    again = Suggestion("ask again", "F5", action="again")
+    return EmptyView("No leg answered", tuple(lines), (_UNFILTERED, again) if trace.settings.filter else (again,))
 
 
 def _all_dropped(trace: Trace) -> EmptyView:
@@ -167,7 +171,7 @@ def _narrowing(trace: Trace, suggestions: list[Suggestion]) -> list[tuple[str, s
     if trace.settings.filter:
         shown = ", ".join(f"{name} = {value}" for name, value in trace.settings.filter.items())
         lines.append((f"Filter: {clean(shown)}", "warning"))
-        suggestions.append(Suggestion("take the filter away", action="set", args=("filter", "{}")))
+        suggestions.append(_UNFILTERED)
     return lines
 
 

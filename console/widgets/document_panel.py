@@ -282,7 +282,7 @@ def _tokens(seen: int, total: int) -> str:
 
 def _terms(terms: Sequence[TermAccount], palette: Palette, width: int) -> Iterator[Strip]:
     name = min(max(max(width_of(term.text) for term in terms), 4), max(width // 4, 8))
-    field = min(max(max(width_of(term.field) for term in terms), 5), 10)
+    field = min(max(max(width_of(term.field) for term in terms), 5), 12)
     head = Row(width).add(f" {'term':{name}} {'field':{field}} {'docs':>7} {'idf':>5} {'gives':>7}", palette.muted)
     yield head.strip()
     missing, elsewhere = list[TermAccount](), dict[str, list[str]]()

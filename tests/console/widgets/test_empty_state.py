@@ -65,6 +65,14 @@ def test_legs_that_all_failed_say_what_they_said() -> None:
     assert view is not None
     assert view.heading == "No leg answered"
     assert [line for line, role in view.lines if role == "error"] == ["lexical, dense: 503 from search"]
+    assert [suggestion.action for suggestion in view.suggestions] == ["again"]
+
+
+def test_a_filter_that_an_index_refuses_can_be_taken_away() -> None:
+    failed = leg_failed(empty(), "lexical", "dense")
+    view = empty_view(replace(failed, settings=changed(failed.settings, filter={"modul": "x"})))
+    assert view is not None
+    assert view.suggestions[0].args == ("filter", "{}")
 
 
 async def test_suggestions_are_run_by_key_and_by_click() -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from engine.settings.schema import FieldValue, Settings
     from engine.stores.base import FacetCount
 
-COUNTED = 200
-"""Values of a field that are asked for."""
+FIELDS, COUNTED = 40, 200
+"""Fields that are counted, the first of an index that has hundreds, and values of a field that are asked for."""
 SHOWN = 6
 """Values of a field that tell whether it is worth choosing by."""
 
@@ -54,7 +54,7 @@ async def facets(session: Session) -> tuple[Facet, ...]:
     search, settings = session.search, session.settings
     if search is None:
         return ()
-    fields = session.pipeline.store.info.keyword_fields
+    fields = session.pipeline.store.info.keyword_fields[:FIELDS]
     counted = await _counts(search, [name for name in fields if name not in settings.filter], settings)
     for name in settings.filter:
         others = {other: value for other, value in settings.filter.items() if other != name}

@@ -22,7 +22,7 @@ from engine.records import FieldValue
 from engine.settings.schema import DenseLeg, LexicalLeg
 from engine.stores.base import Filter
 from engine.stores.elastic.detect import Engine
-from engine.stores.elastic.mapping import FLAT_OBJECT, NESTED, ORDER, IndexShape, VectorField
+from engine.stores.elastic.mapping import FLAT_OBJECT, NESTED, ORDER, SEMANTIC, IndexShape, VectorField
 from engine.stores.embedded.matching import required_matches
 
 Json = dict[str, Any]
@@ -33,6 +33,8 @@ MOST = 10_000
 KEPT = ("query", "knn", "retriever", "rescore", "min_score", "runtime_mappings", "indices_boost", "ext")
 """What of a user's own body belongs to finding; size, source and the like are ours."""
 
+_CLOSED = (NESTED, "object")
+"""Types of which a plain clause finds nothing, and does not say so."""
 _DEFAULT_FIELDS = frozenset(LexicalLeg().fields)
 
 
@@ -73,7 +75,14 @@ def exact_field(name: str, shape: IndexShape, path: str) -> str:
     real = shape.aliases.get(name, name)
     if real in shape.keywords:
         return shape.keywords[real]
-    if real in shape.numbers or shape.others.get(real, NESTED) != NESTED or shape.flattened(real):
+    kind = shape.others.get(real, "")
+    if kind in _CLOSED:
+        raise SettingsError(
+            f"{name!r} of the index {shape.name} is of type {kind}: no filter, group or count looks into it",
+            path=path,
+            hint="a query of your own can, where the engine can: legs.lexical.body names its file",
+        )
+    if real in shape.numbers or kind or shape.flattened(real):
         return real
     if real in shape.text:
         raise SettingsError(
@@ -370,6 +379,8 @@ def by_ids(ids: Sequence[str], fields: Sequence[str] = (), id_field: str = "") -
 def stored(ids: Sequence[str], shape: IndexShape, wanted: Sequence[str], id_field: str = "") -> Json:
     """A search for the documents themselves, without vectors and our ``order``, or the fields in ``wanted``."""
     leave_out = [*shape.vectors, *shape.coded, *shape.sparse, *([ORDER] if shape.ordered else [])]
+    # Elasticsearch before 8.18 keeps the passages and their vectors beside such a text
+    leave_out += [f"{name}.inference" for name, kind in shape.others.items() if kind == SEMANTIC]
     source: Json = {"includes": list(wanted)} if wanted else {"excludes": leave_out}
     return {**by_ids(ids, (), id_field), "_source": source}
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 META = "rankscope"
 ORDER = "order"
-NESTED = "nested"
+NESTED, SEMANTIC = "nested", "semantic_text"
 FLAT_OBJECT = "flat_object"
 _FLATTENED = ("flattened", FLAT_OBJECT)
 _CODED = {"byte": "bytes", "bit": "bits", "binary": "bits"}

@@ -13,7 +13,7 @@ from engine.errors import StoreError
 from engine.records import Document
 from engine.stores.elastic.detect import Engine
 from engine.stores.elastic.listing import Seen
-from engine.stores.elastic.mapping import NESTED, ORDER, IndexShape, VectorField
+from engine.stores.elastic.mapping import NESTED, ORDER, SEMANTIC, IndexShape, VectorField
 
 TITLES = ("title", "name", "headline", "subject", "heading", "label", "question", "docnm_kwd", "summary")
 """Last parts of names that a document is called by, the surest first."""
@@ -26,7 +26,8 @@ WORDS = 1.5
 LONGEST_TITLE = 20
 WIDE = 20
 """Fields; of a document with more only those that matter are fetched."""
-_OWN_QUERY = (NESTED, "semantic_text")
+_OWN_QUERY = (NESTED, SEMANTIC)
+"""Types that only a query of one's own searches."""
 _TEXTS = 3
 """Fields that make up the text to rerank."""
 
@@ -326,6 +327,8 @@ def _notes(shape: IndexShape, documents: Sequence[Document]) -> list[str]:
         notes.append(f"{len(shape.indices)} {several}")
     if not shape.text:
         notes.append("the index has no text field: vectors alone are searched")
+    if own := [f"{name} ({kind})" for name, kind in shape.others.items() if kind in _OWN_QUERY]:
+        notes.append(f"only a query of your own searches {', '.join(own[:4])}: legs.lexical.body names its file")
     if not shape.source:
         notes.append("the engine does not keep the documents (_source is off): there are no texts to show or rerank")
     return notes

@@ -16,7 +16,7 @@ from engine.errors import EngineError, SettingsError, StoreError
 from engine.records import Document, Status
 from engine.settings.schema import FieldValue, LexicalLeg, RerankSettings, Settings
 from engine.stores.base import LegRequest
-from engine.stores.elastic.bodies import counted, exact_field, restrictions, searched_fields
+from engine.stores.elastic.bodies import counted, exact_field, restrictions, searched_fields, stored
 from engine.stores.elastic.detect import ELASTICSEARCH, Engine
 from engine.stores.elastic.listing import Seen, see
 from engine.stores.elastic.mapping import shape_of
@@ -190,11 +190,21 @@ def test_nested_objects_are_named_and_not_searched() -> None:
     one = {"mappings": {"properties": {"passages": passages, "n": {"type": "long"}}}}
     shape = shape_of("chunks", {"chunks": one}, 1)
     assert (shape.text, shape.vectors) == ({}, {})
-    with pytest.raises(SettingsError, match="no stored field 'passages'"):
+    with pytest.raises(SettingsError, match="'passages' of the index chunks is of type nested: no filter, group or"):
         exact_field("passages", shape, "filter.passages")
+    with pytest.raises(SettingsError, match=r"no stored field 'passages.text'"):
+        exact_field("passages.text", shape, "filter.passages.text")
     with pytest.raises(StoreError, match=r"its fields: passages \(nested\), n") as told:
         propose(Seen(Engine(ELASTICSEARCH, (8, 19, 0)), shape, ()))
     assert "legs.lexical.body" in told.value.hint
+
+
+def test_what_only_a_query_of_ones_own_searches_is_noted() -> None:
+    fields = {"text": {"type": "text"}, "meaning": {"type": "semantic_text", "inference_id": "e5"}}
+    shape = shape_of("i", {"i": {"mappings": {"properties": fields}}}, 1)
+    notes = propose(Seen(Engine(ELASTICSEARCH, (8, 19, 0)), shape, ())).notes
+    assert any(note.startswith("only a query of your own searches meaning (semantic_text)") for note in notes)
+    assert stored(["1"], shape, ())["_source"]["excludes"] == ["meaning.inference"]
 
 
 def test_a_long_keeps_all_of_its_digits() -> None:

@@ -18,6 +18,8 @@ from typing import Any, Protocol
 from console.actions import ACTIONS, Action
 from console.expectations import Expectation, Verdict, expectation
 from engine.errors import ExpectationError, RankscopeError, UsageError
+from engine.secrets import shown_setting
+from engine.settings import knobs
 from engine.trace import Trace
 
 
@@ -80,7 +82,8 @@ class Line:
 
     @property
     def text(self) -> str:
-        return " ".join((self.verb, *self.words))
+        """The line as it may be shown: no key in it, and no password of an address."""
+        return _shown(self.verb, self.words)
 
     @property
     def expected(self) -> str:
@@ -141,10 +144,16 @@ def _line(where: str, name: str, words: tuple[str, ...], screen: bool) -> Line:
         raise UsageError(f"`{name}` is no action", hint=hint)
     least, most = verb.words
     if len(words) < least or (most is not None and len(words) > most):
-        raise UsageError(f"`{' '.join((name, *words))}` is not of the form `{verb.usage}`")
+        raise UsageError(f"`{_shown(name, words)}` is not of the form `{verb.usage}`")
     if not screen and name not in HEADLESS:
         raise UsageError(f"`{name}` needs the screen", hint="run the script with --ui")
     return Line(where, name, words, expectation(words) if name == "expect" else None)
+
+
+def _shown(verb: str, words: Sequence[str]) -> str:
+    if verb == "set" and len(words) > 1:
+        return f"set {words[0]} {knobs.shown_text(words[0], ' '.join(words[1:]))}"
+    return shown_setting(" ".join((verb, *words)), secret=False)
 
 
 def split(line: str) -> list[str]:

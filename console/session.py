@@ -177,7 +177,7 @@ class Session:
             return self.trace
         before = self._tries.before.settings if turning and turning == self._turning else self.settings
         what = label or ", ".join(
-            f"{path} {shown(knobs.get(before, path))}→{shown(knobs.get(settings, path))}" for path in values
+            f"{path} {shown(knobs.shown(before, path))}→{shown(knobs.shown(settings, path))}" for path in values
         )
         return self.put(settings, what, turning=turning)
 

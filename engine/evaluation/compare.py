@@ -11,7 +11,7 @@ from engine.evaluation.experiment import Experiment
 from engine.evaluation.metrics import Metric
 from engine.evaluation.scoring import score_contender
 from engine.records import Outcome
-from engine.secrets import is_reference
+from engine.secrets import is_reference, shown_url
 from engine.settings.knobs import leaves
 from engine.settings.paths import join
 from engine.settings.schema import Settings
@@ -104,10 +104,14 @@ def differences(before: Settings, after: Settings) -> tuple[Difference, ...]:
     """The settings that differ, in the schema's order."""
     one, other = _flat(before), _flat(after)
     return tuple(
-        Difference(path, one.get(path), other.get(path))
+        Difference(path, _shown(one.get(path)), _shown(other.get(path)))
         for path in dict.fromkeys((*one, *other))
         if one.get(path) != other.get(path)
     )
+
+
+def _shown(value: Any) -> Any:
+    return shown_url(value) if isinstance(value, str) and "://" in value else value
 
 
 def _flat(settings: Settings) -> Mapping[str, Any]:

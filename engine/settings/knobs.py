@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from engine.errors import SettingsError
+from engine.secrets import mask, shown_setting
 from engine.settings import check
 from engine.settings.paths import Keys, join, parse_value, split
 from engine.settings.schema import Settings
@@ -37,6 +38,23 @@ def get(settings: Settings, path: str) -> Any:
         else:
             raise _absent(keys[:depth], node)
     return node
+
+
+def shown(settings: Settings, path: str) -> Any:
+    """The value at a name as it may be shown: nothing secret in it."""
+    value = get(settings, path)
+    return shown_setting(value, secret=knob(settings, path).secret) if isinstance(value, str) else value
+
+
+def shown_text(path: str, text: str) -> str:
+    """A value as it was typed for a name, as it may be shown; of what is no setting, the name decides."""
+    try:
+        shape = at(split(path), kinds_of(Settings()))
+    except SettingsError:
+        shape = None
+    if shape is None:
+        return mask(f"{path}={text}").removeprefix(f"{path}=")
+    return shown_setting(text, secret=shape.knob is not None and shape.knob.secret)
 
 
 def replace(settings: Settings, path: str, value: object) -> Settings:

@@ -45,6 +45,24 @@ def test_lines_know_their_place() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("set rerank.base_url http://joe:hunter22@host/v1", "set rerank.base_url http://•••@host/v1"),
+        ("set rerank.api_key sk-1234567", "set rerank.api_key •••"),
+        ("set rerank.api_key env:MY_KEY", "set rerank.api_key env:MY_KEY"),
+        ("set rerank.apikey sk-1234567", "set rerank.apikey •••"),
+        ("set a..b sk-1234567", "set a..b sk-1234567"),
+        ("set cut.top_k 5", "set cut.top_k 5"),
+        ("search http://joe:hunter22@host", "search http://•••@host"),
+        ("search password: forgotten", "search password: forgotten"),
+    ],
+)
+def test_a_line_is_shown_without_secrets(line: str, shown: str) -> None:
+    [parsed] = parse(line, "x.rank")
+    assert parsed.text == shown
+
+
+@pytest.mark.parametrize(
     ("line", "message", "hint"),
     [
         ("search what's new", "the quote ' is not closed", "what's new"),

@@ -107,6 +107,15 @@ async def test_a_drag_is_one_try_and_a_rest_begins_the_next(session: Session) ->
     assert session.tries[2].change == "weights.dense 0.4→0.3"
 
 
+async def test_a_try_is_told_without_secrets(session: Session) -> None:
+    session.turn("rerank.base_url", "http://joe:hunter22@host/v1")
+    session.turn("rerank.api_key", "sk-1234567")
+    session.turn("rerank.api_key", "env:MY_KEY")
+    session.rest()
+    told = [each.change for each in session.tries]
+    assert told == ["as loaded", "rerank.base_url →http://•••@host/v1", "rerank.api_key →env:MY_KEY"]
+
+
 async def test_undo_and_redo_walk_the_tries(session: Session) -> None:
     await drained(session.ask(QUERY))
     original = session.trace

@@ -38,3 +38,5 @@ def test_differences_of_settings() -> None:
         Difference("filter.lang", None, "en"),
     )
     assert differences(before, before) == ()
+    one, other = (knobs.replace(before, "rerank.base_url", f"http://{user}@host/v1") for user in ("a:b", "c:d"))
+    assert differences(one, other) == (Difference("rerank.base_url", "http://•••@host/v1", "http://•••@host/v1"),)

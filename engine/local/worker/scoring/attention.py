@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from inspect import signature
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention as sdpa
@@ -45,8 +48,8 @@ def _ends(lengths: Sequence[int]) -> list[int]:
 
 def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: Spans) -> torch.Tensor:
     """query[nq, heads, d], key and value[nk, kv heads, d] → [nq, heads · d]. kv heads divide heads."""
-    if query.device.type == "cuda" and query.dtype in (torch.bfloat16, torch.float16):
-        return _flash(query, key, value, spans)
+    if takes_flash(query) and (kernel := flash_kernel()) is not None:
+        return _flash(kernel, query, key, value, spans)
     out = torch.empty_like(query, memory_format=torch.contiguous_format)
     groups = query.shape[1] // key.shape[1]
     for at in range(len(spans.q) - 1):
@@ -79,16 +82,40 @@ def _mask(queries: int, keys: int, spans: Spans, like: torch.Tensor) -> tuple[to
     return torch.zeros(queries, keys, dtype=like.dtype, device=like.device).masked_fill_(~seen, float("-inf")), False
 
 
-def _flash(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: Spans) -> torch.Tensor:
-    """One launch for all sequences, by the kernel inside torch. It aligns causal spans at the last token; the gate at
-    load would see it if it did not."""
-    from torch.nn.attention.varlen import varlen_attn
+@cache
+def flash_kernel() -> Callable[..., Any] | None:
+    """``torch.nn.attention.varlen.varlen_attn`` in the form called here, that of torch 2.12: 2.10 and 2.11 lack windows
+    or shared heads, older ones have none, and some builds were made without it."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    known = {"window_size", "enable_gqa"} <= set(signature(varlen_attn).parameters)
+    return varlen_attn if known and torch.backends.cuda.is_flash_attention_available() else None
 
+
+def takes_flash(query: torch.Tensor) -> bool:
+    """Whether the kernel computes such heads: halves, of a multiple of 8 up to 256 numbers, from Ampere on."""
+    width = query.shape[2]
+    half = query.dtype in (torch.bfloat16, torch.float16)
+    return query.is_cuda and half and width % 8 == 0 and width <= 256 and _ampere(query.device)
+
+
+@cache
+def _ampere(device: torch.device) -> bool:
+    return torch.cuda.get_device_capability(device)[0] >= 8
+
+
+def _flash(
+    kernel: Callable[..., Any], query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: Spans
+) -> torch.Tensor:
+    """One launch for all sequences. The kernel aligns causal spans at the last token; the gate at load would see it if
+    it did not."""
     cu_q, cu_k = spans.on(query.device)
     longest = [max(end - start for start, end in pairwise(ends)) for ends in (spans.q, spans.k)]
     half = spans.half_window
     window = (-1, 0) if spans.causal else (-1, -1) if half is None else (half, half)
-    out = varlen_attn(
+    out = kernel(
         query.contiguous(),
         key.contiguous(),
         value.contiguous(),

@@ -7,6 +7,7 @@ from engine.local.base import ModelSpec
 from engine.local.messages import Failed
 
 _AGAIN = "the next query starts the worker again"
+_CPU = 'rerank.device = "cpu" does without it'
 _SMALLER = 'a smaller model, rerank.dtype = "bf16" or a smaller rerank.token_budget needs less memory'
 
 
@@ -21,6 +22,7 @@ def fault(spec: ModelSpec, failed: Failed | None, ended: str) -> RankscopeError:
     if failed.kind == "extra":
         return MissingExtraError(failed.message, hint=failed.hint, stage=stage)
     if failed.loading:
-        return ModelError(failed.message, kind=failed.kind, hint=failed.hint, stage=stage)
+        lost = failed.kind == "cuda" and spec.role == "reranker"
+        return ModelError(failed.message, kind=failed.kind, hint=failed.hint or _CPU * lost, stage=stage)
     hint = failed.hint or {"memory": _SMALLER, "cuda": _AGAIN}.get(failed.kind, "")
     return error(failed.message, hint=hint, stage=stage)

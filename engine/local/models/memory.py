@@ -45,6 +45,10 @@ class Need:
     def total(self) -> int:
         return self.weights + self.workspace + self.prefix
 
+    def fits(self, free: int) -> bool:
+        """Whether so many free bytes are enough."""
+        return self.total <= free * _MARGIN
+
 
 def parameters(folder: Path) -> int:
     """Numbers in the model's weights: exactly from safetensors, from the size of the files for pickled ones."""
@@ -119,7 +123,7 @@ def _group_left() -> int | None:
 
 def check_memory(model: str, need: Need, free: int | None, device: str) -> None:
     """Raises ``ModelError`` (kind ``memory``), with the numbers and what would fit, where the model does not."""
-    if free is None or need.total <= free * _MARGIN:
+    if free is None or need.fits(free):
         return
     parts = [f"weights {_gb(need.weights)}", f"workspace {_gb(need.workspace)}"]
     parts += [f"prefix {_gb(need.prefix)}"] if need.prefix else []

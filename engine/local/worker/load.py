@@ -10,7 +10,7 @@ from engine.local.base import ModelSpec
 from engine.local.messages import Configure
 from engine.local.models.fetch import fetch
 from engine.local.models.files import revision_of
-from engine.local.models.memory import check_memory, estimate, free_memory
+from engine.local.models.memory import Need, check_memory, estimate, free_memory
 from engine.local.worker.slots import Model, OnProgress
 
 _BUDGETS = {"cuda": 16_384, "mps": 4_096}
@@ -50,4 +50,8 @@ def _check_memory(spec: ModelSpec, folder: Path) -> None:
         devices = range(torch.cuda.device_count()) if spec.device in ("auto", "cuda") else [device]
         free = sum(torch.cuda.mem_get_info(each)[0] for each in devices)
     budget = spec.budget or _BUDGETS.get(device.type, 1024)
-    check_memory(spec.model, estimate(folder, spec.role, dtype, budget), free, str(device))
+    need = estimate(folder, spec.role, dtype, budget)
+    check_memory(spec.model, need, free, str(device))
+    if device.type == "cuda":
+        weights = Need(spec.role, dtype, need.weights)
+        check_memory(spec.model, weights, free_memory(), "the main memory, through which it is read")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import queue
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,6 +10,7 @@ from collections.abc import Callable
 from engine.errors import MissingExtraError, ModelError, RankscopeError
 from engine.local.base import ModelInfo, ModelSpec, Role, Scorer, Stopped, TextEncoder
 from engine.local.messages import Configure, Failed
+from engine.local.worker.shortage import is_shortage, release
 from engine.logs import logger
 
 log = logger(__name__)
@@ -123,14 +122,6 @@ class Slots:
         return bool(specs)
 
 
-def release() -> None:
-    """Give what is no longer used back to the device."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
 def failure(error: BaseException, model: str = "") -> Failed:
     """What an exception means to those who asked; one of ``model``'s loading, where it is named. Kind ``cuda`` is one
     that the process does not recover from."""
@@ -144,8 +135,8 @@ def failure(error: BaseException, model: str = "") -> Failed:
     if isinstance(error, ImportError):
         missing = error.name or text
         return Failed(0, "extra", f"local models need {missing}", "pip install 'rankscope[local]'", loading)
-    if is_memory(error):
-        where = "the device" if "CUDA" in text else "memory"
+    if is_shortage(error):
+        where = "the device" if "CUDA" in text or "MPS" in text else "memory"
         return Failed(0, "memory", f"the model did not fit into {where}: {text}", loading=loading)
     if "CUDA error" in text or type(error).__name__ == "AcceleratorError":
         return Failed(0, "cuda", f"the GPU failed: {text}", loading=loading)
@@ -153,9 +144,3 @@ def failure(error: BaseException, model: str = "") -> Failed:
     if loading:
         return Failed(0, "files", f"{model} cannot be loaded ({said})", _WHOLE, loading)
     return Failed(0, "fault", said)
-
-
-def is_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on a device or in the process."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & {"OutOfMemoryError", "MemoryError"}) or "can't allocate memory" in str(error)

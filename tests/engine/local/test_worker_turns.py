@@ -149,6 +149,7 @@ def test_only_what_is_awaited_inside_tells() -> None:
         (A, None, "it crashed (segmentation fault)", RerankerError, "segmentation fault"),
         (A, Failed(1, "memory", "no room"), "", RerankerError, "no room"),
         (A, Failed(1, "memory", "no room", loading=True), "", ModelError, "no room"),
+        (A, Failed(1, "cuda", "no kernel image", loading=True), "", ModelError, "no kernel image"),
         (E, Failed(1, "extra", "needs torch", "pip"), "", MissingExtraError, "needs torch"),
     ],
 )
@@ -168,6 +169,16 @@ def test_exceptions_are_told_by_what_they_mean() -> None:
     assert failure(MemoryError()).kind == "memory"
     assert failure(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 1 bytes")).kind == "memory"
     assert failure(RuntimeError("CUDA error: device-side assert triggered\nmore")).kind == "cuda"
+    for said in (
+        "CUDA error: out of memory",
+        "MPS backend out of memory (MPS allocated: 17.0 GB)",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "[Errno 12] Cannot allocate memory",
+    ):
+        assert failure(RuntimeError(said)).kind == "memory", said
+    assert failure(RuntimeError("MPS backend out of memory")).message.startswith(
+        "the model did not fit into the device"
+    )
     assert failure(ValueError("odd\nand more")).message == "ValueError: odd"
 
 

@@ -14,6 +14,7 @@ from engine.local.worker.encoding.layout import Layout
 from engine.local.worker.encoding.pooling import pool
 from engine.local.worker.encoding.tokens import TextTokenizer, Tokens
 from engine.local.worker.planner import plan
+from engine.local.worker.shortage import is_shortage, release
 
 
 class LocalEncoder:
@@ -62,12 +63,11 @@ class LocalEncoder:
         then remembered."""
         try:
             return self._vectors(batch, stopped)
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if len(batch) < 2 or not _no_memory(error):
+        except RuntimeError as error:
+            if len(batch) < 2 or not is_shortage(error):
                 raise
         # outside the except block: the traceback would keep the tensors of the failed pass alive
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release()
         self._budget = max(1, len(batch) * max(len(each.ids) for each in batch) // 2)
         half = len(batch) // 2
         return torch.cat([self._within_memory(part, stopped) for part in (batch[:half], batch[half:])])
@@ -97,8 +97,3 @@ def batches(lengths: Sequence[int], budget: int, most: int = 0) -> list[list[int
         else:
             found.append([index])
     return found
-
-
-def _no_memory(error: BaseException) -> bool:
-    """Whether the device, or on a CPU the system, had no memory left."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -26,7 +26,7 @@ def device_of(asked: str) -> torch.device:
     mps = torch.backends.mps.is_available()
     if asked == "auto":
         if cuda:
-            return torch.device("cuda", max(range(cuda), key=lambda at: torch.cuda.mem_get_info(at)[0]))
+            return torch.device("cuda", max(range(cuda), key=_free_on))
         return torch.device("mps" if mps else "cpu")
     try:
         device = torch.device(asked)
@@ -36,6 +36,14 @@ def device_of(asked: str) -> torch.device:
     if not there.get(device.type, False):
         raise ModelError(f"there is no device {asked} here", kind="device", hint='"auto" takes what is there')
     return device
+
+
+def _free_on(cuda: int) -> int:
+    """Free bytes of that GPU, −1 where another process has it to itself."""
+    try:
+        return torch.cuda.mem_get_info(cuda)[0]
+    except RuntimeError:
+        return -1
 
 
 def dtype_of(asked: str, device: torch.device, stored: torch.dtype) -> torch.dtype:

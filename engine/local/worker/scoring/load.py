@@ -16,7 +16,7 @@ import transformers
 from engine.errors import MissingExtraError, RerankerError
 from engine.local.base import ModelInfo, ModelSpec, Parity, never
 from engine.local.models.files import check_folder, revision_of
-from engine.local.models.memory import check_memory, estimate
+from engine.local.models.memory import Need, check_memory, estimate, free_memory
 from engine.local.worker.processor import spare_broken_tiles
 from engine.local.worker.scoring import causal, packed
 from engine.local.worker.scoring.dtype import NAMES, device_of, dtype_of, free_bytes, stored_dtype
@@ -26,7 +26,8 @@ from engine.local.worker.scoring.model import LoadedModel, convert, is_causal, l
 from engine.local.worker.scoring.padded import Padded
 from engine.local.worker.scoring.parity import compare, within
 from engine.local.worker.scoring.probes import PROBES, QUERY
-from engine.local.worker.scoring.scorer import Backend, LocalScorer, is_out_of_memory
+from engine.local.worker.scoring.scorer import Backend, LocalScorer
+from engine.local.worker.shortage import is_shortage, release
 
 Progress = Callable[[str, int, int], None]
 
@@ -80,7 +81,6 @@ def load_scorer(spec: ModelSpec, folder: Path, progress: Progress) -> LocalScore
     transformers.utils.logging.disable_progress_bar()
     check_folder(folder)
     plan = _prepare(spec, folder)
-    _check_memory(plan)
     max_tokens = _max_tokens(spec, plan)
     encoder = PairEncoder(plan.tokenizer, plan.family.prompt, max_tokens, spec.model)
     choice = _choose(plan, encoder, progress)
@@ -128,23 +128,20 @@ def _prepare(spec: ModelSpec, folder: Path) -> _Plan:
     )
     device = device_of(spec.device)
     dtype = dtype_of(spec.dtype, device, stored_dtype(config))
-    return _Plan(spec, folder, config, family, tokenizer, device, dtype, _must_spread(spec, folder, device))
+    name = "int8" if spec.dtype == "int8" else NAMES[dtype]
+    need = estimate(folder, "reranker", name, spec.budget or BUDGETS[device.type])
+    spread = _must_spread(spec, need, device)
+    if not spread:
+        check_memory(spec.model, need, free_bytes(device), str(device))
+    return _Plan(spec, folder, config, family, tokenizer, device, dtype, spread)
 
 
-def _check_memory(plan: _Plan) -> None:
-    """Raises ``ModelError`` where the model does not fit on its device."""
-    if not plan.spread:
-        name = "int8" if plan.spec.dtype == "int8" else NAMES[plan.dtype]
-        need = estimate(plan.folder, "reranker", name, plan.spec.budget or BUDGETS[plan.device.type])
-        check_memory(plan.spec.model, need, free_bytes(plan.device), str(plan.device))
-
-
-def _must_spread(spec: ModelSpec, folder: Path, device: torch.device) -> bool:
-    """Whether one GPU cannot hold the weights and several are there. Needs accelerate."""
+def _must_spread(spec: ModelSpec, need: Need, device: torch.device) -> bool:
+    """Whether one GPU cannot hold the model and several are there. Raises ``MissingExtraError`` without accelerate."""
     if device.type != "cuda" or spec.device not in ("auto", "cuda") or torch.cuda.device_count() < 2:
         return False
     free = free_bytes(device)
-    if free is None or _stored_bytes(folder) < 0.8 * free:
+    if free is None or need.fits(free):
         return False
     if find_spec("accelerate") is None:
         raise MissingExtraError(
@@ -195,15 +192,16 @@ def _choose(plan: _Plan, encoder: PairEncoder, progress: Progress) -> _Choice:
         raise RerankerError(f"{plan.spec.model} gives scores that are not numbers", hint='rerank.dtype = "fp32"')
     if plan.format != "fp32":
         convert(loaded, plan.dtype, plan.format == "int8")
+        release()
     fell_back = ""
     tried = dict.fromkeys((_wanted(plan, loaded), "padded"))
     for done, name in enumerate(tried):
         progress("compare", done, len(tried))
-        backend = BACKENDS[name](loaded, types)
         try:
+            backend = BACKENDS[name](loaded, types)
             parity = compare(reference, _scores(backend, probes), plan.format, fell_back)
-        except (RuntimeError, ImportError) as error:
-            if name == "padded" or (isinstance(error, RuntimeError) and is_out_of_memory(error)):
+        except (RuntimeError, AttributeError, TypeError) as error:  # a release of transformers with other layers
+            if name == "padded" or is_shortage(error):
                 raise
             notes += (f"the {name} backend failed: {_first_line(error)}",)
         else:
@@ -252,8 +250,9 @@ def _sees_all(config: Any) -> bool:
 
 def _reference_fits(plan: _Plan) -> bool:
     stored = torch.finfo(stored_dtype(plan.config)).bits // 8
-    free = free_bytes(plan.device)
-    return free is None or _stored_bytes(plan.folder) * 4 // stored <= REFERENCE_SHARE * free
+    wanted = _stored_bytes(plan.folder) * 4 // stored
+    rooms = (free_bytes(plan.device), free_memory())  # weights reach a device by way of the main memory
+    return all(room is None or wanted <= REFERENCE_SHARE * room for room in rooms)
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
@@ -14,9 +13,7 @@ from engine.errors import ModelError
 from engine.local.base import ModelInfo, Pair, Stopped, never
 from engine.local.worker.planner import plan
 from engine.local.worker.scoring.encoding import PairEncoder, TokenPair
-
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-"""How allocators that raise no class of their own say it: MPS, and the CPU's."""
+from engine.local.worker.shortage import is_shortage, release
 
 
 class Backend(Protocol):
@@ -92,12 +89,10 @@ class LocalScorer:
             with torch.inference_mode():
                 return self._backend.score(pairs, stopped)
         except RuntimeError as error:
-            if not is_out_of_memory(error):
+            if not is_shortage(error):
                 raise
         # Out of the except block: the traceback holds the tensors of the failed pass.
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release()
         tokens = sum(pair.length for pair in pairs)
         if len(pairs) == 1:
             raise ModelError(
@@ -111,8 +106,3 @@ class LocalScorer:
         notes = tuple(each for each in self._info.notes if not each.startswith("out of memory"))
         self._info = msgspec.structs.replace(self._info, budget=budget, notes=(*notes, note))
         return None
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Memory ran out, and nothing else: any other failure must be seen, not retried."""
-    return isinstance(error, torch.OutOfMemoryError) or any(each in str(error) for each in OUT_OF_MEMORY)

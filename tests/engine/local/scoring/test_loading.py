@@ -12,9 +12,10 @@ import pytest
 import torch
 import transformers
 
-from engine.errors import RerankerError
+from engine.errors import MissingExtraError, RerankerError
 from engine.local.base import ModelSpec
-from engine.local.worker.scoring import head
+from engine.local.models.memory import Need
+from engine.local.worker.scoring import causal, head
 from engine.local.worker.scoring import load as loading
 from engine.local.worker.scoring.dtype import device_of, dtype_of
 from engine.local.worker.scoring.head import FAMILIES, HeadSpec, family_of
@@ -167,6 +168,38 @@ def test_a_format_that_differs_too_much_gives_way_to_fp32(load: Load, monkeypatc
     assert info.parity is not None
     assert (info.backend, info.dtype, info.parity.fell_back) == ("padded", "fp32", "packed in bf16")
     assert len(info.notes) >= 2
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "free", "spread"),
+    [
+        ("auto", 2, 10_000, True),
+        ("auto", 2, 30_000, False),  # however large the files are, it is what is loaded that counts
+        ("auto", 1, 10_000, False),
+        ("cuda:1", 2, 10_000, False),
+    ],
+)
+def test_a_model_is_spread_where_one_gpu_cannot_hold_it_as_it_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, device: str, gpus: int, free: int, spread: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(loading, "free_bytes", lambda _: free)
+    monkeypatch.setattr(loading, "find_spec", lambda _: object())
+    spec = ModelSpec(role="reranker", model="m", device=device)
+    assert loading._must_spread(spec, Need("reranker", "bf16", 20_000), torch.device("cuda", 0)) is spread
+    if spread:
+        monkeypatch.setattr(loading, "find_spec", lambda _: None)
+        with pytest.raises(MissingExtraError, match="accelerate"):
+            loading._must_spread(spec, Need("reranker", "bf16", 20_000), torch.device("cuda", 0))
+
+
+def test_a_backend_that_does_not_know_the_layers_is_given_up_with_a_note(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(causal.Causal, "__init__", lambda self, loaded: loaded.layers[0].no_such_part)
+    info = load("qwen3").info
+    assert info.backend == "padded"
+    assert "no_such_part" in info.notes[0]
 
 
 def test_the_limit_grows_with_the_spread_and_nan_is_over_every_limit() -> None:

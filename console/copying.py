@@ -64,7 +64,8 @@ def _cell(text: str) -> str:
 
 
 def command(loaded: Loaded, settings: Settings, query: str) -> str:
-    """The ``rankscope search`` command that does the same without the console."""
+    """The ``rankscope search`` command that does the same without the console; a key or a password that is written out
+    in the settings is to be filled in."""
     words = ["rankscope", "search", query]
     if loaded.file is not None:
         words += ["-c", str(Path(loaded.file).absolute())]
@@ -79,7 +80,7 @@ def _differences(saved: Settings, now: Settings) -> Iterator[tuple[str, Any]]:
     for keys, value, _ in knobs.leaves(now):
         name = join(keys)
         if name not in before or before[name] != value:
-            yield name, value
+            yield name, knobs.shown(now, name)
 
 
 def _toml(value: Any) -> str:

@@ -136,5 +136,11 @@ def test_the_command_has_what_differs_from_the_file(tmp_path: Path) -> None:
     assert again.settings == now
 
 
+def test_the_command_holds_no_secret() -> None:
+    secret = {"base_url": "http://joe:hunter22@host/v1", "api_key": "sk-1234567"}
+    words = shlex.split(command(Loaded(Settings()), changed(Settings(), rerank=secret), "x"))
+    assert words[3:] == ["--set", "rerank.base_url=http://•••@host/v1", "--set", "rerank.api_key=•••"]
+
+
 def test_the_command_without_a_file_names_none() -> None:
     assert command(Loaded(Settings()), Settings(), "x") == "rankscope search x"

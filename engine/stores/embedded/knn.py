@@ -18,7 +18,7 @@ from engine.stores.embedded.topk import top_k
 _BLOCK_BYTES = 16 << 20
 """Of rows copied out of the matrix at a time."""
 
-_EXACT_BYTES = 1 << 18
+_EXACT_BYTES = 1 << 19
 """The same for exact scores: what a core's own cache holds of float64."""
 
 _SPARSE = 4

@@ -33,7 +33,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A field with its values, the chosen first, then the most frequent. ``partial``: there may be more of them."""
+    """A field with its values, the most frequent first. ``partial``: there may be more of them."""
 
     field: str
     values: tuple[Value, ...]
@@ -75,9 +75,8 @@ async def _counts(search: Search, fields: Sequence[str], settings: Settings) -> 
 
 def _facet(name: str, counts: Sequence[FacetCount], chosen: Sequence[str]) -> Facet:
     known = {each.value: each.count for each in counts}
-    first = [Value(text, known.get(text, 0), True) for text in chosen]
-    rest = [Value(text, count, False) for text, count in known.items() if text not in chosen]
-    return Facet(name, (*first, *rest), len(counts) >= COUNTED)
+    values = (Value(text, known.get(text, 0), text in chosen) for text in dict.fromkeys((*known, *chosen)))
+    return Facet(name, tuple(values), len(counts) >= COUNTED)
 
 
 def values_of(value: FieldValue) -> list[FieldValue]:

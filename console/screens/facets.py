@@ -85,12 +85,17 @@ class FacetScreen(Dialog[None]):
 
     async def _counted(self) -> None:
         try:
-            self._facets = await facets(self._session)
+            self._facets = self._in_place(await facets(self._session))
         except RankscopeError as error:
             self._say(f"{error.message}\n{error.hint}" if error.hint else error.message)
             return
         self._say("" if self._facets else "No field has a value that several of the documents found share.")
         self._paint()
+
+    def _in_place(self, found: tuple[Facet, ...]) -> tuple[Facet, ...]:
+        """The fields where they stand already, whatever a choice makes of their counts; new ones behind."""
+        places = {facet.field: place for place, facet in enumerate(self._facets)}
+        return tuple(sorted(found, key=lambda facet: places.get(facet.field, len(places))))
 
     def _say(self, text: str) -> None:
         said = self.query_one("#said", Static)
@@ -119,16 +124,16 @@ class FacetScreen(Dialog[None]):
         part = self.query_one("#find", Input).value.strip().casefold()
         for facet in self._facets:
             named = [value for value in facet.values if part in value.text.casefold()]
-            chosen = sum(value.chosen for value in named)
-            folded = not part and facet.field not in self._unfolded
+            shown = [value for place, value in enumerate(named) if place < SHOWN or value.chosen]
             if not named:
                 continue
-            room = max(SHOWN, chosen) if folded and len(named) > max(SHOWN, chosen) + 1 else len(named)
+            if part or facet.field in self._unfolded or len(shown) + 1 == len(named):
+                shown = named
             yield Option(Text(clean(facet.field), style=self.palette.heading), disabled=True)
             largest = max(value.count for value in facet.values)
-            for value in named[:room]:
+            for value in shown:
                 yield Option(value_text(value, largest, self.palette, width), id=self._name_of(facet.field, value.text))
-            if more := len(named) - room:
+            if more := len(named) - len(shown):
                 text = f"   {more}{' or more' if facet.partial else ''} further values"
                 yield Option(Text(text, style=self.palette.muted), id=self._name_of(facet.field, None))
 

@@ -42,12 +42,12 @@ PAINT_S = 0.1
 
 HINTS = (
     ("⏎", "asks it", "choose"),
+    ("esc", "back", "leave"),
     ("/", "filter", "filter"),
     ("o", "order", "order"),
     ("c", "compare", "compare"),
     ("M", "metric", "metric"),
     ("r", "go on", "run"),
-    ("esc", "back", "leave"),
 )
 
 

@@ -127,9 +127,7 @@ class Ledger:
             marks = ", ".join("?" * len(_COLUMNS))
             try:
                 with db:
-                    db.executemany(
-                        f"insert into calls ({', '.join(_COLUMNS)}) values ({marks})", map(_values, calls)
-                    )
+                    db.executemany(f"insert into calls ({', '.join(_COLUMNS)}) values ({marks})", map(_values, calls))
                     db.execute("delete from calls where id <= (select max(id) from calls) - ?", (KEEP,))
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:

@@ -12,6 +12,7 @@ from engine.records import Analysis, Document, QueryTerm
 from engine.settings.schema import LexicalLeg
 from engine.stores.base import Explanation, Highlight, LegRequest
 from engine.stores.elastic import answers, bodies
+from engine.stores.elastic.fields import searched_fields
 from engine.stores.elastic.legs import Legs
 
 _MARKED = 1_000_000
@@ -36,7 +37,7 @@ async def analyze(legs: Legs, query: Query, leg: LexicalLeg) -> Analysis:
     wanted = [clause for clause in query.clauses if not clause.excluded]
     texts = {
         name: " ".join(clause.text for clause in wanted if clause.field in ("", name))
-        for name in bodies.searched_fields(leg, shape)
+        for name in searched_fields(leg, shape)
     }
     texts = {name: text for name, text in texts.items() if text.strip()}
     count = _of_one_shard if shape.shards == 1 and shape.alone else _of_all_shards
@@ -146,7 +147,7 @@ async def highlights(legs: Legs, query: Query, leg: LexicalLeg, document: Docume
     asked = await legs.asked(LegRequest("lexical", leg, query))
     if asked.body is None or "query" not in asked.body:
         return []
-    names = asked.names or tuple(bodies.searched_fields(leg, legs.cluster.shape))
+    names = asked.names or tuple(searched_fields(leg, legs.cluster.shape))
     body = {
         **bodies.by_ids([document.id], (), legs.id_field),
         "highlight": {

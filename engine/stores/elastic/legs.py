@@ -17,6 +17,7 @@ from engine.stores.base import LegHits, LegRequest
 from engine.stores.elastic import answers, bodies
 from engine.stores.elastic.bodies import Json
 from engine.stores.elastic.cluster import Answer, Cluster
+from engine.stores.elastic.fields import exact_field, group_field, searched_fields
 from engine.stores.elastic.own_body import FINDS, read_body
 
 _NOTHING = LegHits((), np.zeros(0, dtype=np.int64), np.zeros(0), 0)
@@ -103,7 +104,7 @@ class Legs:
         assert isinstance(leg, LexicalLeg)
         if leg.body or leg.template:
             return await self._own(request, leg)
-        names = tuple(bodies.searched_fields(leg, shape, request.name))
+        names = tuple(searched_fields(leg, shape, request.name))
         query = bodies.lexical_query(request.query, leg, shape, request.name)
         return Asked(None if "match_none" in query else {"query": query}, names)
 
@@ -229,7 +230,7 @@ class Legs:
     def id_field(self) -> str:
         """The field that identifies a document, '' for the engine's own id."""
         name = self.cluster.settings.id_field
-        return bodies.exact_field(name, self.cluster.shape, "store.id_field") if name else ""
+        return exact_field(name, self.cluster.shape, "store.id_field") if name else ""
 
     async def _ranked(
         self, request: LegRequest, body: Json, names: tuple[str, ...], *, statistics: bool = False
@@ -245,7 +246,7 @@ class Legs:
         if not request.group:
             hits, answer = await ask(body)
             return _leg_hits(hits, names, answer)
-        name = bodies.group_field(request.group, self.cluster.shape)
+        name = group_field(request.group, self.cluster.shape)
         # the engine takes all documents without a value for one group; each of them is one of its own
         alone = bodies.alone(body, name)
         (hits, answer), (others, _) = await asyncio.gather(ask({**body, "collapse": {"field": name}}), ask(alone))

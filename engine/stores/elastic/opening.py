@@ -21,11 +21,11 @@ from engine.local.models.cache import cache_folder
 from engine.records import ScoreKind
 from engine.remote.offline import OfflineRule
 from engine.settings.schema import DenseLeg, GraphLeg, LexicalLeg, Settings, SparseLeg, StoreSettings
-from engine.stores.elastic import bodies
 from engine.stores.elastic.cluster import Cluster
 from engine.stores.elastic.connection import connect, place
 from engine.stores.elastic.detect import OPENSEARCH, Engine, detect
 from engine.stores.elastic.faults import Place, engine_error
+from engine.stores.elastic.fields import searched_fields
 from engine.stores.elastic.layout import VECTOR
 from engine.stores.elastic.mapping import IndexShape, VectorField, read
 from engine.stores.elastic.own_body import read_body
@@ -127,7 +127,7 @@ def _check_lexical(name: str, leg: LexicalLeg, shape: IndexShape, explicit: bool
         )
     if leg.body or leg.template:
         return
-    for field in bodies.searched_fields(leg, shape, name):
+    for field in searched_fields(leg, shape, name):
         wanted = leg.analyzers.get(field, leg.analyzer if explicit or leg.analyzer != LexicalLeg().analyzer else "")
         built = shape.text.get(field, wanted)
         if wanted and wanted != built:

@@ -15,6 +15,7 @@ from engine.settings.schema import DenseLeg, LexicalLeg, Settings
 from engine.stores.base import Explanation, FacetCount, Highlight, LegHits, LegRequest, StoreInfo
 from engine.stores.elastic import account, answers, bodies
 from engine.stores.elastic.cluster import Cluster
+from engine.stores.elastic.fields import group_field, unknown_field
 from engine.stores.elastic.legs import Legs
 from engine.stores.elastic.mapping import VectorField
 
@@ -58,7 +59,7 @@ class ElasticStore:
         for name in fields:
             real = shape.aliases.get(name, name)
             if real not in shape.numbers and shape.others.get(real) not in _NUMBERS:
-                raise bodies.unknown_field(name, shape.numbers, shape, "features", "numeric field")
+                raise unknown_field(name, shape.numbers, shape, "features", "numeric field")
         values = np.full((len(ids), len(fields)), np.nan)
         found = await self._values(fields, ids)
         for row, name in enumerate(ids):
@@ -69,7 +70,7 @@ class ElasticStore:
         return values
 
     async def group_values(self, field: str, ids: Sequence[str]) -> list[str]:
-        name = bodies.group_field(field, self.cluster.shape)
+        name = group_field(field, self.cluster.shape)
         found = await self._values([name], ids)
         values = [found.get(one, {}).get(name) for one in ids]
         return ["" if value is None else str(value) for value in values]

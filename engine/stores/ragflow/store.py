@@ -17,7 +17,8 @@ from engine.rerankers.ledger import TERM
 from engine.settings.schema import GraphLeg, LexicalLeg, RagflowSettings, Settings, SparseLeg, StoreSettings
 from engine.stores.base import Explanation, FacetCount, Filter, Highlight, LegHits, LegRequest, StoreInfo
 from engine.stores.elastic import answers
-from engine.stores.elastic.bodies import exact_field, group_field, holds
+from engine.stores.elastic.bodies import holds
+from engine.stores.elastic.fields import exact_field, group_field
 from engine.stores.ragflow import bodies, comparison, fields, flags, similarity, typed
 from engine.stores.ragflow.comparison import Asking, Comparison
 from engine.stores.ragflow.documents import SOURCE, document_of

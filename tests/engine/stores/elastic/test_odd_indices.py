@@ -16,8 +16,9 @@ from engine.errors import EngineError, SettingsError, StoreError
 from engine.records import Document, Status
 from engine.settings.schema import FieldValue, LexicalLeg, RerankSettings, Settings
 from engine.stores.base import LegRequest
-from engine.stores.elastic.bodies import counted, exact_field, restrictions, searched_fields, stored
+from engine.stores.elastic.bodies import counted, restrictions, stored
 from engine.stores.elastic.detect import ELASTICSEARCH, Engine
+from engine.stores.elastic.fields import exact_field, searched_fields
 from engine.stores.elastic.listing import Seen, see
 from engine.stores.elastic.mapping import shape_of
 from engine.stores.elastic.proposal import propose

@@ -15,7 +15,7 @@ BEAT_S = 1.0
 SILENT = 15
 """Beats without any answer after which it hangs; below the usual rerank budget, so that the query itself hears of it.
 Beats are counted, not seconds: a machine that slept or a console that was suspended has counted none."""
-LOADING = 300
+LOADING = 120
 """The same while a model loads: libraries that are read from a slow disk let no other thread run."""
 RESTING_S = 120.0
 """Of one step of a model (a layer, or a pass of few) with the processor at rest: longer than any device computes."""

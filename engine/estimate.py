@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import cycle, islice
 from urllib.parse import urlsplit
@@ -109,13 +110,15 @@ def estimate_indexing(
     row, model = found
     filled, total = Template.parse(template), source.count()
     requests = documents = tokens = 0
-    items = (item.document for item in checked(source) if isinstance(item, SourceDocument))
-    for chunk in iter(lambda: list(islice(items, CHUNK)), []):
-        texts = [text for document in chunk if (text := filled.fill(document).text).strip()]
-        asked = plan(row, model, "", texts)
-        requests, tokens, documents = requests + len(asked.batches), tokens + sum(asked.tokens), documents + len(chunk)
-        if total is not None and documents >= SAMPLED:
-            break
+    with closing(checked(source)) as items:
+        read = (item.document for item in items if isinstance(item, SourceDocument))
+        for chunk in iter(lambda: list(islice(read, CHUNK)), []):
+            texts = [text for document in chunk if (text := filled.fill(document).text).strip()]
+            asked = plan(row, model, "", texts)
+            requests, tokens = requests + len(asked.batches), tokens + sum(asked.tokens)
+            documents += len(chunk)
+            if total is not None and documents >= SAMPLED:
+                break
     scale = max(1.0, total / documents) if total is not None and documents else 1.0
     numbers = (math.ceil(scale * n) for n in (requests, documents, tokens))
     return _of("index", row, model, endpoint(row, "", model), OfflineRule.of(remote), *numbers)

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -136,21 +137,21 @@ async def fill(
 
     size = MODEL_CHUNK if isinstance(embedder, MarkingEmbedder) else CHUNK
     resumed, total, seen = taker.taken, source.count(), 0
-    items = checked(source)
     waiting: tuple[int, list[SourceDocument], asyncio.Task[Embedded]] | None = None
     try:
-        while batch := list(islice(items, size)):
-            for item in batch:
-                if isinstance(item, Problem):
-                    on_problem(item)
-            documents = [item for item in batch if isinstance(item, SourceDocument)]
-            new = documents[max(0, resumed - seen) :]
-            seen += len(documents)
-            if waiting:
-                await taker.add(*waiting[:2], await waiting[2])
-            waiting = (seen - len(new), new, asyncio.create_task(embed(new))) if new else None
-            await asyncio.sleep(0)  # lets the embedder's thread begin while the next batch is read here
-            on_progress(IndexProgress("read", seen, total))
+        with closing(checked(source)) as items:
+            while batch := list(islice(items, size)):
+                for item in batch:
+                    if isinstance(item, Problem):
+                        on_problem(item)
+                documents = [item for item in batch if isinstance(item, SourceDocument)]
+                new = documents[max(0, resumed - seen) :]
+                seen += len(documents)
+                if waiting:
+                    await taker.add(*waiting[:2], await waiting[2])
+                waiting = (seen - len(new), new, asyncio.create_task(embed(new))) if new else None
+                await asyncio.sleep(0)  # lets the embedder's thread begin while the next batch is read here
+                on_progress(IndexProgress("read", seen, total))
         if waiting:
             await taker.add(*waiting[:2], await waiting[2])
     finally:

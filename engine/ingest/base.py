@@ -7,7 +7,7 @@ see: duplicate ids and blank documents.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -121,9 +121,10 @@ class SourceOptions:
     max_chars: int = 2000
 
 
-def checked(source: Source) -> Iterator[Item]:
+def checked(source: Source) -> Generator[Item, None, None]:
     """The source's items, with a Problem before each document whose id was seen before (naming both places) and
-    before each document without any text. The ids are kept in a temporary database that spills to disk."""
+    before each document without any text. The ids are kept in a temporary database that spills to disk: to be closed
+    on its own thread by whoever does not read to the end."""
     with closing(sqlite3.connect("", isolation_level=None)) as seen:
         seen.execute("PRAGMA journal_mode = OFF")
         seen.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, place TEXT) WITHOUT ROWID")

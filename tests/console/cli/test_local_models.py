@@ -89,8 +89,8 @@ def test_fetch_downloads_and_says_how_to_use_it(process: Cli, hub_cache: Path, m
 @pytest.mark.parametrize("switch", ["--offline", "--set=remote.offline=true"])
 def test_offline_before_the_command_is_not_passed_over(cli: Cli, hub_cache: Path, switch: str) -> None:
     got = cli(switch, "models", "fetch", "minilm-l6")
-    assert got.code == 2
-    assert "after `models`" in got.err
+    assert got.code == 3
+    assert "nothing may leave this machine" in got.err
 
 
 def test_a_folder_that_is_named_is_listed(cli: Cli, hub_cache: Path, tmp_path: Path) -> None:

@@ -121,10 +121,9 @@ def test_what_the_hub_lacks(hub: Hub, tmp_path: Path, model: str, revision: str,
 def test_no_network(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    dead = Hub({})
-    dead.url = f"http://127.0.0.1:{port}"
-    error = failure(dead, tmp_path)
+        dead = Hub({})
+        dead.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        error = failure(dead, tmp_path)
     assert error.kind == "network"
     assert "acme/tiny could not be downloaded" in error.message
 

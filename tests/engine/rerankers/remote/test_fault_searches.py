@@ -105,11 +105,12 @@ def hanging() -> Iterator[str]:
             one.close()
 
 
-def refusing() -> str:
-    """An address where nobody listens."""
+@contextmanager
+def refusing() -> Iterator[str]:
+    """An address where nobody listens, kept so that nobody begins to."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{closed.getsockname()[1]}"
+        yield f"http://127.0.0.1:{closed.getsockname()[1]}"
 
 
 def settings_for(dialect: str, url: str, fault: str = "") -> Settings:
@@ -189,7 +190,7 @@ async def check(dialect: str, fault: str, said: str, pipeline: Pipeline, path: P
             url = stack.enter_context(hanging())
         else:
             server = await stack.enter_async_context(serving(answer=vendor))
-            url = refusing() if fault == "connect refused" else server.url
+            url = stack.enter_context(refusing()) if fault == "connect refused" else server.url
         settings = settings_for(dialect, url, fault)
         failed = await search(pipeline, settings)
         outcome, where = outcome_of(failed), (dialect, fault)

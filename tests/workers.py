@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,17 @@ from engine.local.worker.slots import Model, OnProgress
 def command() -> list[str]:
     """The command line for ``LocalHost(command=…)``."""
     return [sys.executable, str(Path(__file__).resolve()), str(os.getpid())]
+
+
+GO = "RANKSCOPE_TEST_GO"
+"""The variable with the path of a file for which the models wait that are told when to go on."""
+
+
+def until_told() -> Iterator[None]:
+    """Again and again, until the file is there."""
+    while not Path(os.environ[GO]).exists():
+        yield
+        time.sleep(0.005)
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,10 @@ class LengthModel:
         budget: int = 0,
         batch: int = 0,
     ) -> list[float]:
+        if self.info.model.endswith("scores-when-told"):
+            for _ in until_told():
+                if stopped():
+                    raise Stopped
         end = time.monotonic() + self._seconds
         while time.monotonic() < end:
             if stopped():
@@ -121,8 +136,8 @@ def misbehave(text: str) -> None:
 
 def load(configure: Configure, spec: ModelSpec, progress: OnProgress) -> Model:
     """Models by the last part of their name: ``length``, ``slow`` (50 ms a pass), ``slower`` (600), ``loads-slowly``,
-    ``large`` (300 MB), ``overflows`` (no finite score), ``instructed``, ``none`` (cannot be had), ``extra`` (torch is
-    missing), ``offline`` (only where downloads are allowed)."""
+    ``loads-when-told``, ``scores-when-told``, ``large`` (300 MB), ``overflows`` (no finite score), ``instructed``,
+    ``none`` (cannot be had), ``extra`` (torch is missing), ``offline`` (only where downloads are allowed)."""
     name = spec.model.rpartition("/")[2]
     if name == "none" or (name == "offline" and configure.offline):
         raise ModelError(f"there is no model {name}", kind="unknown", hint="take another")
@@ -132,6 +147,9 @@ def load(configure: Configure, spec: ModelSpec, progress: OnProgress) -> Model:
         for step in range(10):
             progress("download", step, 10)
             time.sleep(0.06)
+    if name == "loads-when-told":
+        for _ in until_told():
+            progress("download", 5, 10)
     model = LengthModel(spec, {"slow": 0.05, "slower": 0.6}.get(name, 0.0))
     if name == "large":
         model.ballast = np.ones(40_000_000)

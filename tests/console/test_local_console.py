@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -51,8 +52,20 @@ def by(model: str, **keys: object) -> Settings:
 
 
 @pytest.fixture
-async def pipeline(index_folder: Path) -> Pipeline:
-    host = LocalHost(command=workers.command())
+def gate(tmp_path: Path) -> Path:
+    """For what the models wait that are told when to go on."""
+    return tmp_path / "go"
+
+
+@pytest.fixture
+def go(gate: Path) -> Callable[[], None]:
+    """Lets them go on."""
+    return gate.touch
+
+
+@pytest.fixture
+async def pipeline(index_folder: Path, gate: Path) -> Pipeline:
+    host = LocalHost(command=workers.command(), environment={workers.GO: str(gate)})
     return Pipeline(Resources(WatchedStore(index_folder), make_executor(), None, RERANKERS, local=host))
 
 
@@ -60,6 +73,12 @@ def host_of(app: ConsoleApp) -> LocalHost:
     host = app.main.session.pipeline.resources.local
     assert host is not None
     return host
+
+
+def reranked(app: ConsoleApp) -> tuple[Status, int] | None:
+    """How the rerank stage ended, and how many it scored."""
+    report = app.main.session.trace.stage("rerank")
+    return (report.outcome.status, report.outcome.done) if report else None
 
 
 async def pressed(app: ConsoleApp, pilot: Pilot[None], key: str, text: str) -> None:
@@ -70,16 +89,19 @@ async def pressed(app: ConsoleApp, pilot: Pilot[None], key: str, text: str) -> N
 # ---- loading, chip, unloading
 
 
-async def test_loading_is_told_as_it_goes_and_the_chip_says_what_is_loaded(pipeline: Pipeline) -> None:
-    async with running(pipeline, by("loads-slowly"), query=QUERY) as (app, pilot):
-        await until(pilot, lambda: "downloading loads-slowly" in app.main.asking.busy_text)
+async def test_loading_is_told_as_it_goes_and_the_chip_says_what_is_loaded(
+    pipeline: Pipeline, go: Callable[[], None]
+) -> None:
+    async with running(pipeline, by("loads-when-told"), query=QUERY) as (app, pilot):
+        await until(pilot, lambda: "downloading loads-when-told" in app.main.asking.busy_text)
         await until(pilot, lambda: "% " in screen_text(app).splitlines()[2])
+        go()
         await answered(app, pilot)
         app.main.panes.paint_chip()
         await pilot.pause()
         line = screen_text(app).splitlines()[2]
         assert "6/6 in" in line
-        assert "loads-slowly · cpu" in line
+        assert "loads-when-told · cpu" in line
         parts = [part.name for part in app.main.session.trace.stage("rerank").parts]
         assert parts == ["load", "queue", "tokenise", "forward"]
         await pilot.press("Z")
@@ -89,20 +111,20 @@ async def test_loading_is_told_as_it_goes_and_the_chip_says_what_is_loaded(pipel
         await until(pilot, lambda: "no local model is loaded" in screen_text(app))
 
 
-async def test_a_worker_that_is_killed_is_one_sentence_and_the_next_query_works(pipeline: Pipeline) -> None:
-    async with running(pipeline, by("slower", top_n=3, batch=1, token_budget=1), query=QUERY) as (app, pilot):
+async def test_a_worker_that_is_killed_is_one_sentence_and_the_next_query_works(
+    pipeline: Pipeline, go: Callable[[], None]
+) -> None:
+    async with running(pipeline, by("scores-when-told"), query=QUERY) as (app, pilot):
         await until(
             pilot, lambda: host_of(app).state.phase == "busy" and app.main.asking.said.get("rerank", "s")[0].isdigit()
         )
         os.kill(host_of(app).state.pid, signal.SIGKILL)
+        go()
         await answered(app, pilot)
         await until(pilot, lambda: "it was killed (signal 9)" in screen_text(app))
         await until(pilot, lambda: "the next query starts the worker again" in screen_text(app))
         await pilot.press("f5")
-        await until(pilot, lambda: app.main.asking.busy)
-        await answered(app, pilot)
-        outcome = app.main.session.trace.stage("rerank").outcome
-        assert (outcome.status, outcome.done) == (Status.OK, 3)
+        await until(pilot, lambda: reranked(app) == (Status.OK, 6))
 
 
 async def test_a_model_that_cannot_be_had_names_the_way_out_at_80_columns(pipeline: Pipeline) -> None:
